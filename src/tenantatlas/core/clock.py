@@ -1,7 +1,9 @@
 """The only `now()`, the only `sleep()`.
 
-Times are aware datetimes in UTC. Waits are seconds. `ATLAS_TIME_SCALE=N` divides real waits by N (Graph's windows,
-back-off, latencies); it is refused by the settings unless Graph is on loopback. `now()` is never scaled: rows hold
+Times are aware datetimes in UTC. Waits are seconds. `ATLAS_TIME_SCALE=N` divides real waits by N (Graph's
+windows,
+back-off, latencies); it is refused by the settings unless Graph is on loopback. `now()` is never scaled:
+rows hold
 real time. Tests in one process install a `VirtualClock`, which moves when everybody who uses it waits.
 """
 
@@ -72,7 +74,7 @@ _current: Clock = SystemClock()
 
 def install_clock(clock: Clock) -> Clock:
     """Make this the process's clock and return the one it replaces."""
-    global _current  # noqa: PLW0603 - one clock per process is the point
+    global _current
     previous, _current = _current, clock
     return previous
 

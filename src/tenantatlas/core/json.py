@@ -1,8 +1,11 @@
 """Strict JSON: what Graph sent is what we keep.
 
-`loads` refuses what stock decoders let through: duplicate keys, NaN and Infinity, text that is not UTF-8, a byte order
-mark, more than 32 MiB, more than 128 levels. A number that a Python int or float would not write back as it was read
-(1.10, 1E5, -0, 20 digits) is kept as a `Number` with its text. `dumps` writes compact UTF-8; `dumps_sorted` with sorted
+`loads` refuses what stock decoders let through: duplicate keys, NaN and Infinity, text that is not UTF-8, a
+byte order
+mark, more than 32 MiB, more than 128 levels. A number that a Python int or float would not write back as it
+was read
+(1.10, 1E5, -0, 20 digits) is kept as a `Number` with its text. `dumps` writes compact UTF-8; `dumps_sorted`
+with sorted
 keys, so equal values give equal bytes.
 """
 

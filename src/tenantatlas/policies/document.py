@@ -1,6 +1,7 @@
 """A captured policy: the bytes Graph sent, and the reading of them.
 
-A `Document` is the list row (or item) and each part, as raw JSON bytes. `to_bytes` is the payload a version stores: the
+A `Document` is the list row (or item) and each part, as raw JSON bytes. `to_bytes` is the payload a version
+stores: the
 raw answers are inside it byte for byte.
 """
 
@@ -29,9 +30,12 @@ class _Stored(msgspec.Struct):
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """`object` is the list row, `item` the item answer where the type reads it. `parts` maps a part's key to the raw
-    rows (COLLECTION) or the single raw answer (OBJECT, VALUE). A part read for each row has the key `name:<row id>`.
-    `missing` names the parts that could not be read, with the reason (only parts marked `secret` may be missing).
+    """`object` is the list row, `item` the item answer where the type reads it. `parts` maps a part's key
+    to the raw
+    rows (COLLECTION) or the single raw answer (OBJECT, VALUE). A part read for each row has the key
+    `name:<row id>`.
+    `missing` names the parts that could not be read, with the reason (only parts marked `secret` may be
+    missing).
     """
 
     type_key: str
@@ -47,9 +51,7 @@ class Document:
             "type": self.type_key,
             "object": orjson.Fragment(self.object),
             "item": None if self.item is None else orjson.Fragment(self.item),
-            "parts": {
-                key: [orjson.Fragment(raw) for raw in self.parts[key]] for key in sorted(self.parts)
-            },
+            "parts": {key: [orjson.Fragment(raw) for raw in self.parts[key]] for key in sorted(self.parts)},
             "missing": {key: self.missing[key] for key in sorted(self.missing)},
         }
         return orjson.dumps(body)

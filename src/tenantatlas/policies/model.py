@@ -9,9 +9,11 @@ How the parts fit together:
                                              │
                                  create / update / assign steps ──► restore plan
 
-*Composed body*: one JSON object that holds the whole policy: the object's own properties with every Part embedded under
+*Composed body*: one JSON object that holds the whole policy: the object's own properties with every Part
+embedded under
 its `into` name, assignments always under `assignments`.
-Paths inside bodies are dotted, `[]` means every element, a trailing `*` matches any suffix of a property name, and a
+Paths inside bodies are dotted, `[]` means every element, a trailing `*` matches any suffix of a property
+name, and a
 leading `*` any prefix: `settings[].id`, `templateReference.templateFamily`, `*@odata.context`.
 """
 
@@ -36,7 +38,8 @@ class Shape(StrEnum):
 class Part:
     """One extra read that a lossless copy needs.
 
-    `path` begins with `{item}`; other placeholders (`{id}`, `{secretReferenceValueId}`) are properties of the row named by
+    `path` begins with `{item}`; other placeholders (`{id}`, `{secretReferenceValueId}`) are properties of
+    the row named by
     `for_each`. `for_each` is a dotted path to a list inside the body composed so far ("" = once per policy).
     """
 
@@ -59,7 +62,8 @@ class SecretKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """A property whose value must never be shown. `mask` values are never stored as the value and never written."""
+    """A property whose value must never be shown. `mask` values are never stored as the value and never
+    written."""
 
     path: str
     kind: SecretKind
@@ -70,10 +74,13 @@ class Secret:
 class Reference:
     """Where a body names something else.
 
-    `kind` is the mapping section and the type of what is named: a policy type key of ours ("assignmentFilters",
-    "roleScopeTags", "notificationMessageTemplates", "conditionalAccess.namedLocations" …), "groups", "users", or a kind we
+    `kind` is the mapping section and the type of what is named: a policy type key of ours
+    ("assignmentFilters",
+    "roleScopeTags", "notificationMessageTemplates", "conditionalAccess.namedLocations" …), "groups",
+    "users", or a kind we
     only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check` ("/beta/…/{id}") in the target.
-    `portable` values mean the same in every tenant. `pick` takes an id out of a longer value ("" = the whole value).
+    `portable` values mean the same in every tenant. `pick` takes an id out of a longer value ("" = the
+    whole value).
     """
 
     path: str
@@ -133,7 +140,8 @@ class StepKind(StrEnum):
 class Step:
     """One write, as a type asks for it. `{item}` in `path` stands for the object's own path ("/beta/…/<id>").
 
-    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that tells whether it
+    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that
+    tells whether it
     was applied, and `twin_by` the properties of the body that identify it there.
     """
 
@@ -162,10 +170,13 @@ Steps = Callable[[WriteContext], tuple[Step, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreRule:
-    """How a type is put back. `create` and `update` default to `writes.create_by_post` and `writes.update_by_patch`.
+    """How a type is put back. `create` and `update` default to `writes.create_by_post` and
+    `writes.update_by_patch`.
 
-    `order` is the contract's: ascending, foundations first, Entra after assignments. `serial` types have one write in
-    flight at a time. `rewrites` are paths the server is known to change: they count as success and are listed.
+    `order` is the contract's: ascending, foundations first, Entra after assignments. `serial` types have
+    one write in
+    flight at a time. `rewrites` are paths the server is known to change: they count as success and are
+    listed.
     `refuse` returns the reasons why this body cannot be written (masked secret, template retired …).
     """
 
@@ -186,7 +197,8 @@ class RestoreRule:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyType:
-    """Everything we know about one kind of policy. One instance per file in `policies/types/`, named POLICY_TYPE."""
+    """Everything we know about one kind of policy. One instance per file in `policies/types/`, named
+    POLICY_TYPE."""
 
     key: str  # as in `--types`, JSON and reference pages
     label: str
@@ -201,7 +213,9 @@ class PolicyType:
     name_field: str = "displayName"
     scope_tags: str = "roleScopeTagIds"  # "" where the type has none
     odata_type: str = ""  # of rows that omit it
-    odata_types: frozenset[str] = frozenset()  # known ones; others are kept and marked backup only. Empty = any.
+    odata_types: frozenset[str] = (
+        frozenset()
+    )  # known ones; others are kept and marked backup only. Empty = any.
     properties: frozenset[str] = frozenset()  # known top-level ones, likewise. Empty = not checked.
     selects: Callable[[Json], bool] | None = None  # this type's rows of a shared collection
     takes_rest: bool = False  # gets the rows of a shared collection that no other type selects
@@ -211,7 +225,9 @@ class PolicyType:
     parts: tuple[Part, ...] = ()
     assignments: AssignmentRule | None = None
     volatile: tuple[str, ...] = ()  # besides COMMON_VOLATILE
-    unordered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # list path -> natural key ("" = itself)
+    unordered: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # list path -> natural key ("" = itself)
     secrets: tuple[Secret, ...] = ()
     references: tuple[Reference, ...] = ()
     compose: Callable[[Json], Json] | None = None  # last touch on the composed body
