@@ -51,6 +51,7 @@ class Part:
     when: Callable[[Json], bool] | None = None  # asked with the row (or the object): is this read needed?
     count_property: str = ""  # the object's own count of what must be found here (settingCount)
     secret: bool = False  # a failure here means "secret not captured", not "policy not captured"
+    optional: bool = False  # 404 or 204 here means "there is none": no rows, nothing missing
     batchable: bool = True
 
 
