@@ -26,8 +26,8 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 def part_key(part: Part, row: Json = None) -> str:
     """Under which key of `Document.parts` (and `missing`) a part's answer is.
 
-    A part read for each row adds `:<row id>`; a row without `id` is known by the last property that the part's path
-    names (an OMA setting by its `secretReferenceValueId`).
+    A part read for each row adds `:<row id>`; a row without `id` is known by the last property that the
+    path names (an OMA setting by its `secretReferenceValueId`).
     """
     if not part.for_each:
         return part.name
