@@ -1,0 +1,1 @@
+"""The tests of TenantAtlas; one folder per package."""

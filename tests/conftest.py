@@ -1,0 +1,68 @@
+"""What every test may ask for: the cast, a key, a clock that stands still, and the database of the session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from tenantatlas.core import clock
+from tenantatlas.core.clock import VirtualClock
+
+from .postgres import NoPostgres, server_url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server; skips, saying why, where there is none (required with CI=true)."""
+    try:
+        with server_url() as url:
+            yield url
+    except NoPostgres as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"PostgreSQL: {error}")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Point the suite's database at the session's PostgreSQL, when the suite runs on it."""
+    database = settings.DATABASES["default"]
+    if not database["ENGINE"].endswith("postgresql") or os.environ.get("TEST_DATABASE_URL"):
+        return
+    from tenantatlas.config.databases import postgresql_database  # noqa: PLC0415 - tests of config may fail alone
+
+    place = postgresql_database(request.getfixturevalue("postgres_server"))
+    for target in (database, connections["default"].settings_dict):
+        target.update({name: place[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "NAME")})
+        target["OPTIONS"] = place["OPTIONS"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _key_file() -> None:
+    """The key of the session's home folder."""
+    from tenantatlas.tenants.vault import make_key_file  # noqa: PLC0415 - needs the app registry
+
+    if not Path(settings.ATLAS_KEY_FILE).exists():
+        make_key_file()
+
+
+@pytest.fixture
+def virtual_clock() -> Iterator[VirtualClock]:
+    """Time that moves only when somebody waits."""
+    with clock.use_clock(VirtualClock()) as installed:
+        yield installed  # type: ignore[misc] - use_clock is typed by the protocol
+
+
+@pytest.fixture
+def cast(db: None):  # noqa: ARG001 - opens the database
+    """Ana, Olu, Eve and Otto, in Contoso and Fabrikam."""
+    from .cast import make_cast  # noqa: PLC0415 - needs the app registry
+
+    return make_cast()
