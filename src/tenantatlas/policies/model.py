@@ -12,7 +12,7 @@ How the parts fit together:
 *Composed body*: one JSON object that holds the whole policy: the object's own properties with every Part
 embedded under
 its `into` name, assignments always under `assignments`.
-Paths inside bodies are dotted, `[]` means every element, a trailing `*` matches any suffix of a property
+Paths inside bodies (`policies.paths`) are dotted, `[]` means every element, a trailing `*` matches any suffix of a property
 name, and a
 leading `*` any prefix: `settings[].id`, `templateReference.templateFamily`, `*@odata.context`.
 """
@@ -39,8 +39,7 @@ class Part:
     """One extra read that a lossless copy needs.
 
     `path` begins with `{item}`; other placeholders (`{id}`, `{secretReferenceValueId}`) are properties of
-    the row named by
-    `for_each`. `for_each` is a dotted path to a list inside the body composed so far ("" = once per policy).
+    the row named by `for_each`, a dotted path to a list inside the body composed so far ("" = once per policy).
     """
 
     name: str
@@ -63,12 +62,15 @@ class SecretKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:
-    """A property whose value must never be shown. `mask` values are never stored as the value and never
-    written."""
+    """A property whose value must never be shown; values in `MASKS` are never kept as it and never written.
+
+    `when` is asked with the object that holds the property: is this one a secret?
+    """
 
     path: str
     kind: SecretKind
     note: str = ""
+    when: Callable[[Json], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +78,17 @@ class Reference:
     """Where a body names something else.
 
     `kind` is the mapping section and the type of what is named: a policy type key of ours
-    ("assignmentFilters",
-    "roleScopeTags", "notificationMessageTemplates", "conditionalAccess.namedLocations" …), "groups",
-    "users", or a kind we
-    only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check` ("/beta/…/{id}") in the target.
-    `portable` values mean the same in every tenant. `pick` takes an id out of a longer value ("" = the
-    whole value).
+    ("assignmentFilters", "roleScopeTags", "notificationMessageTemplates", "conditionalAccess.namedLocations" …),
+    "groups", "users", or a kind we only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check`
+    ("/beta/…/{id}") in the target. `portable` values mean the same in every tenant. `when` is asked with the
+    object that holds the property: does this one name something?
     """
 
     path: str
     kind: str
     check: str = ""
     portable: frozenset[str] = frozenset()
+    when: Callable[[Json], bool] | None = None
 
 
 class AssignWrite(StrEnum):
