@@ -10,11 +10,10 @@ How the parts fit together:
                                  create / update / assign steps ──► restore plan
 
 *Composed body*: one JSON object that holds the whole policy: the object's own properties with every Part
-embedded under
-its `into` name, assignments always under `assignments`.
-Paths inside bodies (`policies.paths`) are dotted, `[]` means every element, a trailing `*` matches any suffix of a property
-name, and a
-leading `*` any prefix: `settings[].id`, `templateReference.templateFamily`, `*@odata.context`.
+embedded under its `into` name, assignments always under `assignments`.
+Paths inside bodies (`policies.paths`) are dotted, `[]` means every element, `**` any depth; a trailing `*`
+matches any suffix of a property name, a leading `*` any prefix: `settings[].id`,
+`templateReference.templateFamily`, `*@odata.context`.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Shape(StrEnum):
 class Part:
     """One extra read that a lossless copy needs.
 
-    `path` begins with `{item}`; other placeholders (`{id}`, `{secretReferenceValueId}`) are properties of
-    the row named by `for_each`, a dotted path to a list inside the body composed so far ("" = once per policy).
+    `path` begins with `{item}`; other placeholders (`{id}`, `{secretReferenceValueId}`) are properties of the
+    row named by `for_each`, a dotted path to a list inside the body composed so far ("" = once per policy).
     """
 
     name: str
@@ -78,10 +77,10 @@ class Reference:
     """Where a body names something else.
 
     `kind` is the mapping section and the type of what is named: a policy type key of ours
-    ("assignmentFilters", "roleScopeTags", "notificationMessageTemplates", "conditionalAccess.namedLocations" …),
-    "groups", "users", or a kind we only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check`
-    ("/beta/…/{id}") in the target. `portable` values mean the same in every tenant. `when` is asked with the
-    object that holds the property: does this one name something?
+    ("assignmentFilters", "roleScopeTags", "conditionalAccess.namedLocations" …), "groups", "users", or a kind
+    we only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check` ("/beta/…/{id}") in the
+    target. `portable` values mean the same in every tenant. `when` is asked with the object that holds the
+    property: does this one name something?
     """
 
     path: str
