@@ -14,7 +14,8 @@
     │   ├─ SignInFailed       sign_in      no     yes
     │   ├─ ConsentMissing     consent      no     no
     │   ├─ NotOffered         not_offered  no     no               this cloud or licence lacks it
-    │   └─ Rejected           rejected     no     no
+    │   ├─ Rejected           rejected     no     no
+    │   └─ Untrusted          untrusted    no     no               a link that leads elsewhere, an endless list
     └─ Cancelled, Snoozed     control flow, never shown as errors
 
 The class docstring is the default sentence; `hint` says what to do next; `details` is for machines.
@@ -163,6 +164,12 @@ class Rejected(UpstreamError):
     """Microsoft Graph refused the request."""
 
     code = "rejected"
+
+
+class Untrusted(UpstreamError):
+    """Microsoft Graph's answer cannot be trusted."""
+
+    code = "untrusted"
 
 
 class Cancelled(AtlasError):
