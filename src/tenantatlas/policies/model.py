@@ -18,11 +18,15 @@ matches any suffix of a property name, a leading `*` any prefix: `settings[].id`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote
 
 from tenantatlas.core.json import Json
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Shape(StrEnum):
@@ -52,6 +56,23 @@ class Part:
     optional: bool = False  # 404 or 204 here means "there is none": no rows, nothing missing
     batchable: bool = True
 
+    def row_id(self, row: Json) -> str:
+        """What tells the rows of `for_each` apart: the properties that `path` names, joined by a comma. "" where
+        the row lacks one of them: then there is nothing to read for it.
+        """
+        values = [row.get(name) for name in _PLACEHOLDER.findall(self.path) if name != "item"]
+        return "" if None in values else ",".join(str(value) for value in values)
+
+    def key_for(self, row: Json) -> str:
+        """The key of this answer in a document: the name, and `:<row id>` where it is read for each row."""
+        return f"{self.name}:{self.row_id(row)}" if self.for_each else self.name
+
+    def path_for(self, item: str, *, row: Json) -> str:
+        """The path to read. `item` is the object's own path; values from the row are percent-encoded."""
+        return _PLACEHOLDER.sub(
+            lambda found: item if found[1] == "item" else quote(str(row[found[1]]), safe=""), self.path
+        )
+
 
 class SecretKind(StrEnum):
     RECOVERABLE = "recoverable"  # a Part reads it in clear; kept encrypted
@@ -63,13 +84,17 @@ class SecretKind(StrEnum):
 class Secret:
     """A property whose value must never be shown; values in `MASKS` are never kept as it and never written.
 
-    `when` is asked with the object that holds the property: is this one a secret?
+    Both questions are asked with the object that holds the property, as read and in canonical form, so what
+    they look at must not be volatile. `when`: is this one a secret (default: wherever the property is)? `given`:
+    is the value there in a form that may be written (default: not null and not a mask)? The canonical form
+    leaves out the value of a secret that Graph does not give (NEEDS_INPUT, IMPOSSIBLE): it says nothing.
     """
 
     path: str
     kind: SecretKind
     note: str = ""
     when: Callable[[Json], bool] | None = None
+    given: Callable[[Json], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +105,9 @@ class Reference:
     ("assignmentFilters", "roleScopeTags", "conditionalAccess.namedLocations" …), "groups", "users", or a kind
     we only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check` ("/beta/…/{id}") in the
     target. `portable` values mean the same in every tenant. `when` is asked with the object that holds the
-    property: does this one name something?
+    property: does this one name something? `pick` is a regular expression whose group 1 is the id inside a
+    longer value ("" = the whole value; no match = no reference). Only non-empty strings are references; what lies
+    in an assignment that is never sent (inherited from elsewhere) is none.
     """
 
     path: str
@@ -88,6 +115,7 @@ class Reference:
     check: str = ""
     portable: frozenset[str] = frozenset()
     when: Callable[[Json], bool] | None = None
+    pick: str = ""
 
 
 class AssignWrite(StrEnum):
@@ -98,7 +126,12 @@ class AssignWrite(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AssignmentRule:
-    """How a type reads and writes its assignments."""
+    """How a type reads and writes its assignments.
+
+    `targets` are type names without `#microsoft.graph.`; a target of another type is a reason to refuse the
+    policy and never dropped. `virtual_groups`: all users and all devices are group targets with the ids
+    `ALL_USERS_GROUP` and `ALL_DEVICES_GROUP` here (app protection).
+    """
 
     write: AssignWrite = AssignWrite.REPLACE
     path: str = "{item}/assign"
@@ -115,6 +148,7 @@ class AssignmentRule:
     filters: bool = True  # deviceAndAppManagementAssignmentFilter* allowed on targets
     keep: tuple[str, ...] = ("target",)  # properties of a row that are ours to send
     exclusions_stored_as_inclusions: bool = False  # then an exclusion is refused, never sent
+    virtual_groups: bool = False
 
 
 class Risk(StrEnum):
@@ -141,9 +175,10 @@ class StepKind(StrEnum):
 class Step:
     """One write, as a type asks for it. `{item}` in `path` stands for the object's own path ("/beta/…/<id>").
 
-    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that
-    tells whether it
-    was applied, and `twin_by` the properties of the body that identify it there.
+    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that tells
+    whether it was applied, and `twin_by` the properties of the body that identify it there. `unless` names
+    values that make the step needless: the object is read right before, and where all of them are there already
+    the step is not sent (Graph refuses, for instance, to set a priority to its current value).
     """
 
     kind: StepKind
@@ -153,6 +188,7 @@ class Step:
     repeatable: bool = True
     twin_path: str = ""
     twin_by: tuple[str, ...] = ()
+    unless: Mapping[str, Json] = field(default_factory=dict)
     why: str = ""
 
 
@@ -171,14 +207,12 @@ Steps = Callable[[WriteContext], tuple[Step, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreRule:
-    """How a type is put back. `create` and `update` default to `writes.create_by_post` and
-    `writes.update_by_patch`.
+    """How a type is put back. `create`, `update` and `delete` default to `writes.create_by_post`,
+    `writes.update_by_patch` and `writes.delete_item`; the special ways stand in `writes.py` too.
 
-    `order` is the contract's: ascending, foundations first, Entra after assignments. `serial` types have
-    one write in
-    flight at a time. `rewrites` are paths the server is known to change: they count as success and are
-    listed.
-    `refuse` returns the reasons why this body cannot be written (masked secret, template retired …).
+    `order` is the contract's: ascending, foundations first, Entra after assignments. `serial` types have one
+    write in flight at a time. `rewrites` are paths that the server is known to change: they count as success
+    and are listed. `refuse` returns the reasons why this body cannot be written (template retired …).
     """
 
     order: int
@@ -188,6 +222,7 @@ class RestoreRule:
     match_by: tuple[str, ...] = ()  # () = name field and @odata.type
     create: Steps | None = None
     update: Steps | None = None
+    delete: Steps | None = None
     strip_create: tuple[str, ...] = ()
     strip_update: tuple[str, ...] = ()
     serial: bool = False
@@ -234,6 +269,7 @@ class PolicyType:
     compose: Callable[[Json], Json] | None = None  # last touch on the composed body
     built_in: Callable[[Json], bool] | None = None  # made by Microsoft: never created, deleted or renamed
     built_in_update: bool = False  # a built-in may be patched
+    built_in_assignments: bool = False  # a built-in may be assigned
     foundation: bool = False
     batchable: bool = True  # conditional access is not
     limits: tuple[str, ...] = ()  # what it cannot do, each a plain sentence for admins
