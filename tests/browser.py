@@ -1,10 +1,12 @@
-"""Chromium for the browser tests. `python -m tests.browser` installs Debian's where it may; tests ask `find_browser`."""
+"""Chromium for the browser tests. `python -m tests.browser` installs Debian's where it may; tests ask
+`find_browser`.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess  # noqa: S404 - starts the package manager
+import subprocess
 import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

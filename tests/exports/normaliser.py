@@ -1,8 +1,8 @@
 """Real exports, brought back to what Graph held when they were taken.
 
-The files come from public repositories in the formats of several tools. Each tool adds something of its own (annotations of
-full metadata, names beside ids, hints for its import); the normaliser takes exactly that away and nothing else. What it
-cannot use it refuses, each refusal with one cause.
+The files come from public repositories in the formats of several tools. Each tool adds something of its own
+(annotations of full metadata, names beside ids, hints for its import); the normaliser takes exactly that
+away and nothing else. What it cannot use it refuses, each refusal with one cause.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ DOTNET_DATE = re.compile(r"/Date\(\d+\)/")
 
 @dataclass(frozen=True)
 class Export:
-    """One policy as Graph held it. `body` carries its navigation properties inline (assignments, settings …)."""
+    """One policy as Graph held it. `body` carries its navigation properties inline (assignments, settings
+    …).
+    """
 
     path: str
     collection: str
@@ -113,7 +115,9 @@ def rows_of(document: Json) -> Iterator[dict[str, Json]]:
 
 
 def without_annotations(value: Json) -> Json:
-    """Full metadata's notes taken out: every `x@odata.y` but `@odata.type` and `@odata.bind`, action links, tool hints."""
+    """Full metadata's notes taken out: every `x@odata.y` but `@odata.type` and `@odata.bind`, action links,
+    tool hints.
+    """
     if isinstance(value, list):
         return [without_annotations(item) for item in value]
     if not isinstance(value, dict):
@@ -178,7 +182,9 @@ class Normaliser:
         self.result.exports.append(Export(entry["path"], collection, body, entry["class"] == "mock"))
 
     def _learn_definitions(self, row: dict[str, Json]) -> None:
-        """IntuneManagement keeps the definition's words beside the bind; the service needs the definition itself."""
+        """IntuneManagement keeps the definition's words beside the bind; the service needs the definition
+        itself.
+        """
         values = row.get("definitionValues")
         for value in values if isinstance(values, list) else [values] if isinstance(values, dict) else []:
             bind = value.get("definition@odata.bind", "")
@@ -208,13 +214,7 @@ class Normaliser:
             if isinstance(body.get(name), dict):
                 body[name] = [body[name]]
         for row in body.get("assignments") or []:
-            target = row.get("target") or {}
-            if "groupName" in target:  # IntuneCD writes names where Graph has ids
-                name = target.pop("groupName")
-                target.setdefault("groupId", stable_id("group", name))
-                self.result.groups[target["groupId"]] = name
-                for note in ("groupType", "membershipRule"):
-                    target.pop(note, None)
+            self._name_group(row.get("target") or {})
             row.setdefault("source", "direct")
         if collection.endswith("/deviceCompliancePolicies") and not body.get("scheduledActionsForRule"):
             # Graph refuses a compliance policy without it; the tool left the navigation property out.
@@ -231,3 +231,13 @@ class Normaliser:
                     ],
                 }
             ]
+
+    def _name_group(self, target: dict[str, Json]) -> None:
+        """IntuneCD writes a group's name where Graph has its id."""
+        if "groupName" not in target:
+            return
+        name = target.pop("groupName")
+        target.setdefault("groupId", stable_id("group", name))
+        self.result.groups[target["groupId"]] = name
+        for note in ("groupType", "membershipRule"):
+            target.pop(note, None)
