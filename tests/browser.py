@@ -27,7 +27,7 @@ def install() -> bool:
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
         done = subprocess.run(
             [apt, "--quiet=2", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False
-        )  # noqa: S603 - fixed arguments
+        )
         if done.returncode:
             return False
     return find_browser() is not None
