@@ -1,0 +1,156 @@
+"""What the four kinds of `configurationPolicies` share.
+
+One collection holds settings catalog policies, endpoint security, baselines and enrollment policies; the
+template family tells them apart, and `$filter` on it is not reliable, so the list is read once and split
+here.
+
+Traps, all from tools that run against live tenants and from issue threads:
+- the list gives `settingCount` and never the settings; `{item}/settings` gives 25 a page (IntuneCD#125,
+  M365DSC#5921);
+- `$expand=assignments` gives rows on the list and an empty array on the item (IntuneAssignmentChecker
+  PR#95);
+- PATCH with settings answers 400; PUT replaces everything but the assignments (M365DSC PR#4722);
+- of `templateReference` only `templateId` may be sent;
+- one unknown setting definition makes the whole write fail (CIPP#4241);
+- a secret value comes back as a token with `valueState` encryptedValueToken, good for nothing elsewhere;
+- the service adds `auditRuleInformation: null`, which the published schema does not know, to every setting
+  instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tenantatlas.core.json import Json
+from tenantatlas.policies.model import Part, Reference, Secret, SecretKind
+from tenantatlas.policies.types import _intune
+
+PATH: Final = "/beta/deviceManagement/configurationPolicies"
+FAMILY: Final = "deviceConfigV2"
+DOCS: Final = (
+    "https://learn.microsoft.com/graph/api/resources/"
+    "intune-deviceconfigv2-devicemanagementconfigurationpolicy?view=graph-rest-beta"
+)
+ODATA_TYPE: Final = "#microsoft.graph.deviceManagementConfigurationPolicy"
+ASSIGNMENTS: Final = _intune.assigned_as("deviceManagementConfigurationPolicyAssignment")
+
+SETTINGS: Final = Part(
+    name="settings", path="{item}/settings", into="settings", count_property="settingCount"
+)
+PARTS: Final = (SETTINGS, _intune.ASSIGNMENTS_IF_NOT_LISTED)
+
+#: Every top-level property of the type in the beta schema, and the two that Parts embed.
+PROPERTIES: Final = frozenset(
+    {
+        "id", "name", "description", "platforms", "technologies", "templateReference", "roleScopeTagIds",
+        "createdDateTime", "lastModifiedDateTime", "settingCount", "isAssigned", "creationSource",
+        "priorityMetaData", "disableEntraGroupPolicyAssignment", "settings", "assignments",
+    }
+)  # fmt: skip
+
+#: Computed by the service. `creationSource` is a token of the source tenant; `writes.put_settings_policy`
+#: sends the live one.
+VOLATILE: Final = (
+    "priorityMetaData",
+    "creationSource",
+    "templateReference.templateDisplayName",
+    "templateReference.templateDisplayVersion",
+    "templateReference.templateFamily",
+    "settings[].id",
+    "settings[].settingDefinitions",
+)
+#: Order carries no meaning: a policy has each setting once.
+UNORDERED: Final = {**_intune.TAGS_ARE_A_SET, "settings": ("settingInstance.settingDefinitionId",)}
+#: The same name may exist once per platform and template family.
+MATCH_BY: Final = ("name", "platforms", "technologies", "templateReference.templateFamily")
+
+
+def is_secret_value(value: Json) -> bool:
+    """A setting value that the service encrypts."""
+    return _intune.odata_name(value) == "deviceManagementConfigurationSecretSettingValue"
+
+
+def is_in_clear(value: Json) -> bool:
+    """A secret value as a person gave it, not the token that Graph answers."""
+    return bool(value.get("valueState") == "notEncrypted")
+
+
+def is_reference_value(value: Json) -> bool:
+    """A setting value that names a reusable settings group."""
+    return _intune.odata_name(value) == "deviceManagementConfigurationReferenceSettingValue"
+
+
+SECRETS: Final = (
+    Secret(
+        path="settings[].**.value",
+        kind=SecretKind.NEEDS_INPUT,
+        note="Graph gives an encrypted token instead of the value.",
+        when=is_secret_value,
+        given=is_in_clear,
+    ),
+)
+REFERENCES: Final = (
+    *_intune.ASSIGNED,
+    Reference(path="settings[].**.value", kind="reusablePolicySettings", when=is_reference_value),
+)
+
+
+def selects_family(accepts: Callable[[str], bool]) -> Callable[[Json], bool]:
+    """Selects rows by template family; enrollment policies are known by their technology as well."""
+
+    def selects(row: Json) -> bool:
+        return accepts(template_family(row))
+
+    return selects
+
+
+def template_family(row: Json) -> str:
+    """`none`, `baseline`, `endpointSecurityFirewall` …; every enrollment policy is `enrollmentConfiguration`."""
+    if "enrollment" in str(row.get("technologies") or "").split(","):
+        return "enrollmentConfiguration"
+    return str((row.get("templateReference") or {}).get("templateFamily") or "none")
+
+
+def compose(body: Json) -> Json:
+    """Leaves out the empty `auditRuleInformation` that the service adds; one with a value stays."""
+    return {**body, "settings": _without_empty_audit(body["settings"])} if "settings" in body else body
+
+
+def _without_empty_audit(value: Json) -> Json:
+    if isinstance(value, list):
+        return [_without_empty_audit(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_empty_audit(item)
+            for key, item in value.items()
+            if not (key == "auditRuleInformation" and item is None)
+        }
+    return value
+
+
+def refuse(body: Json) -> tuple[str, ...]:
+    """Names every secret setting whose value we do not have."""
+    hidden = sorted(set(_hidden_settings(body.get("settings"), "")))
+    return tuple(
+        f"The setting {name} is a secret; Graph does not give its value back. Enter it in the portal."
+        for name in hidden
+    )
+
+
+def _hidden_settings(value: Json, definition: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _hidden_settings(item, definition)
+    elif isinstance(value, dict):
+        definition = str(value.get("settingDefinitionId") or definition)
+        if is_secret_value(value) and not is_in_clear(value):
+            yield definition
+        for item in value.values():
+            yield from _hidden_settings(item, definition)
+
+
+LIMITS: Final = (
+    "A secret setting cannot be restored: Graph returns a token instead of its value.",
+    "A policy fails as a whole when one of its settings does not exist, or is not licensed, in the tenant.",
+)
