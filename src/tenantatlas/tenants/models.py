@@ -37,9 +37,9 @@ class CredentialKind(models.TextChoices):
 class Tenant(models.Model):
     """A connected Microsoft tenant.
 
-    `writer_run` is the run that may write to it now. `writes_held` is set when our own store was restored from
-    a backup:
-    nothing is written until a person confirms. A removed tenant keeps its rows and loses its credentials.
+    `writer_run` is the run that may write to it now. `writes_held` is set when our own store was restored
+    from a backup: nothing is written until a person confirms. A removed tenant keeps its rows and loses its
+    credentials.
     """
 
     slug = models.SlugField(max_length=50, unique=True)
@@ -123,11 +123,13 @@ class PermissionReport(TenantOwned):
 
 
 class BudgetRow(models.Model):
-    """A shared Graph budget: one row per app, tenant, family and direction, moved by guarded updates."""
+    """A Graph budget shared by all workers: one row per app, tenant, family and direction.
+
+    Both times are seconds of the database's clock, times ATLAS_TIME_SCALE. See `budgets`.
+    """
 
     bucket = models.CharField(max_length=200, unique=True)
-    stamp = models.BigIntegerField(default=0)
-    available_at = models.FloatField(default=0.0)
+    next_at = models.FloatField(default=0.0)
     paused_until = models.FloatField(default=0.0)
 
     def __str__(self) -> str:

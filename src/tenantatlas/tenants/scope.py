@@ -70,7 +70,7 @@ class TenantOwned(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.PROTECT, related_name="+")
 
     objects = ScopedManager()
-    all_tenants: models.Manager[Any] = models.Manager()
+    all_tenants = models.Manager()
 
     class Meta:
         abstract = True
@@ -85,7 +85,10 @@ class TenantOwned(models.Model):
     def take_tenant(self) -> None:
         """Belong to the tenant in scope unless a tenant was given; both must agree."""
         scope = _tenant_id.get()
-        if self.tenant_id is None and scope is not None:
+        if scope is None:
+            return
+        given: int | None = self.tenant_id
+        if given is None:
             self.tenant_id = scope
-        if scope is not None and self.tenant_id != scope:
+        elif given != scope:
             raise OutsideScope(f"{type(self).__name__} of tenant {self.tenant_id} in the scope of {scope}.")

@@ -1,6 +1,6 @@
 """Secrets and payloads at rest: sealed under a data key per tenant, which the key file wraps.
 
-    key file (outside the database) ──wraps──► Tenant.wrapped_key ──seals──► every secret and payload of that tenant
+    key file (outside the database) ──wraps──► Tenant.wrapped_key ──seals──► the tenant's secrets and payloads
 
 AES-256-GCM throughout. What is sealed is bound to its tenant, record and purpose: moved to another row, it
 does not open.
@@ -85,7 +85,7 @@ def write_private_file(path: Path, data: bytes) -> None:
 
 
 def load_key(*, wanted: str = "") -> Key:
-    """The key of this install. `wanted` is the id of the key that is needed, to name it when the file is missing."""
+    """The key of this install. `wanted` is the id of the key needed, to name it when the file is missing."""
     path = Path(settings.ATLAS_KEY_FILE)
     named = f" with key {wanted}" if wanted else ""
     try:

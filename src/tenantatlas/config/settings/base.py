@@ -52,7 +52,7 @@ ATLAS_GRAPH_SHARE = env.number(
     default=0.5,
     least=0.01,
     most=1.0,
-    sentence="The share of Microsoft Graph's request budget that this install uses; the portal needs the rest.",
+    sentence="The share of Microsoft Graph's request budget that we use; the portal needs the rest.",
 )
 ATLAS_CA_FILE = env.optional_path(
     "ATLAS_CA_FILE",
@@ -63,7 +63,7 @@ ATLAS_TIME_SCALE = env.number(
     default=1.0,
     least=1.0,
     most=100_000.0,
-    sentence="Divides every wait by this number, for demos and benchmarks; refused unless Graph is on loopback.",
+    sentence="Divides every wait by this number, for demos and benchmarks; only with Graph on loopback.",
 )
 ATLAS_LEASE_SECONDS = env.number(
     "ATLAS_LEASE_SECONDS",
@@ -97,8 +97,8 @@ ATLAS_SETTLE_ENTRA = env.number(
 )
 ATLAS_LOG_FILE = env.text(
     "ATLAS_LOG_FILE",
-    sentence="Where log lines go: a file, or standard error when empty. Commands that end by themselves write to "
-    "tenantatlas.log in ATLAS_HOME.",
+    sentence="Where log lines go: a file, or standard error when empty. Commands that end by themselves "
+    "write to tenantatlas.log in ATLAS_HOME.",
 )
 ATLAS_LOG_LEVEL = env.text(
     "ATLAS_LOG_LEVEL", default="INFO", sentence="The least severe log line that is written."

@@ -1,0 +1,33 @@
+"""Finding people."""
+
+from __future__ import annotations
+
+from tenantatlas.core.errors import InputError, NotFound
+
+from .models import User
+
+
+def user_by_email(email: str) -> User:
+    """The active person with that address."""
+    user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
+    if user is None:
+        raise NotFound(
+            f"There is nobody with the address {email[:254]!r} here.",
+            hint="Check the spelling of the address.",
+        )
+    return user
+
+
+def only_owner() -> User:
+    """The one active owner of the install; where there are none or several, a person must be named."""
+    owners = list(User.objects.filter(is_owner=True, is_active=True).order_by("pk")[:2])
+    if len(owners) == 1:
+        return owners[0]
+    if owners:
+        raise InputError(
+            "This install has several owners.", hint="Say who you are with --as EMAIL or ATLAS_USER."
+        )
+    raise NotFound(
+        "This install has no owner yet.",
+        hint="Set it up with `tenantatlas init --admin-email E --admin-password-file F`.",
+    )

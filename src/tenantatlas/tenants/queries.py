@@ -1,0 +1,75 @@
+"""Which tenants a person sees, and what they may do there."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
+from tenantatlas.accounts.models import User
+from tenantatlas.core.errors import NotAllowed, NotFound
+
+from .models import Connection, Membership, PermissionReport, Tenant
+
+
+def tenants_of(user: User) -> QuerySet[Tenant]:
+    """The tenants that the person is a member of, by slug."""
+    return Tenant.objects.filter(memberships__user=user, removed_at=None).order_by("slug")
+
+
+def tenant_for(user: User, slug: str) -> Tenant:
+    """The tenant, for its members. To everybody else it never existed: one query, one answer."""
+    tenant = tenants_of(user).filter(slug=slug).first() if user.is_active else None
+    if tenant is None:
+        raise NotFound(
+            f"There is no tenant called {slug[:50]!r} here.",
+            hint="See yours with `tenantatlas tenants list`.",
+        )
+    return tenant
+
+
+def capabilities_of(user: User, tenant: Tenant) -> frozenset[Capability]:
+    """What the person may do in the tenant: their role's bundle and what was granted besides."""
+    membership = Membership.objects.filter(
+        tenant=tenant, user=user, user__is_active=True, tenant__removed_at=None
+    ).first()
+    if membership is None:
+        return frozenset()
+    granted = {Capability(grant) for grant in membership.grants if grant in set(Capability)}
+    return ROLES[Role(membership.role)] | (granted & GRANTABLE)
+
+
+def has_capability(user: User, tenant: Tenant, capability: Capability) -> bool:
+    """Whether the person may do this in the tenant, asked of the database now."""
+    return capability in capabilities_of(user, tenant)
+
+
+def require_capability(user: User, tenant: Tenant, capability: Capability) -> None:
+    """Nothing, or `NotAllowed` that names the capability; a stranger gets `NotFound`."""
+    held = capabilities_of(user, tenant)
+    if not held:
+        tenant_for(user, tenant.slug)
+    if capability not in held:
+        raise NotAllowed(
+            f"You may not do this in {tenant.slug}: it needs {capability.value}.",
+            hint=f"Ask an owner of {tenant.slug} for {capability.value}.",
+            details={"capability": capability.value, "tenant": tenant.slug},
+        )
+
+
+def require_install_owner(user: User) -> None:
+    """Nothing, or `NotAllowed`: connecting tenants is for the owners of the install."""
+    if not (user.is_active and user.is_owner):
+        raise NotAllowed("Only owners of this install may do this.", hint="Ask an owner of the install.")
+
+
+def connection_of(tenant: Tenant, purpose: str) -> Connection | None:
+    """The tenant's app registration for that purpose, whatever the scope."""
+    found: Connection | None = Connection.all_tenants.filter(tenant=tenant, purpose=purpose).first()
+    return found
+
+
+def latest_report(tenant: Tenant) -> PermissionReport | None:
+    """What the app was allowed when it was last checked."""
+    reports = PermissionReport.all_tenants.filter(tenant=tenant).order_by("-taken_at", "-pk")
+    found: PermissionReport | None = reports.first()
+    return found
