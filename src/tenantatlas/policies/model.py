@@ -57,8 +57,8 @@ class Part:
     batchable: bool = True
 
     def row_id(self, row: Json) -> str:
-        """What tells the rows of `for_each` apart: the properties that `path` names, joined by a comma. "" where
-        the row lacks one of them: then there is nothing to read for it.
+        """What tells the rows of `for_each` apart: the properties that `path` names, joined by a comma. ""
+        where the row lacks one of them: then there is nothing to read for it.
         """
         values = [row.get(name) for name in _PLACEHOLDER.findall(self.path) if name != "item"]
         return "" if None in values else ",".join(str(value) for value in values)
@@ -85,9 +85,10 @@ class Secret:
     """A property whose value must never be shown; values in `MASKS` are never kept as it and never written.
 
     Both questions are asked with the object that holds the property, as read and in canonical form, so what
-    they look at must not be volatile. `when`: is this one a secret (default: wherever the property is)? `given`:
-    is the value there in a form that may be written (default: not null and not a mask)? The canonical form
-    leaves out the value of a secret that Graph does not give (NEEDS_INPUT, IMPOSSIBLE): it says nothing.
+    they look at must not be volatile. `when`: is this one a secret (default: where it is not null)?
+    `given`: is the value there in a form that may be written (default: not null and not a mask)? The
+    canonical form leaves out the value of a secret that Graph does not give (NEEDS_INPUT, IMPOSSIBLE): it
+    says nothing.
     """
 
     path: str
@@ -106,8 +107,8 @@ class Reference:
     we only check ("mobileApps", "termsOfUse.agreements" …) by one GET of `check` ("/beta/…/{id}") in the
     target. `portable` values mean the same in every tenant. `when` is asked with the object that holds the
     property: does this one name something? `pick` is a regular expression whose group 1 is the id inside a
-    longer value ("" = the whole value; no match = no reference). Only non-empty strings are references; what lies
-    in an assignment that is never sent (inherited from elsewhere) is none.
+    longer value ("" = the whole value; no match = no reference). Only non-empty strings are references; what
+    lies in an assignment that is never sent (inherited from elsewhere) is none.
     """
 
     path: str
@@ -175,10 +176,10 @@ class StepKind(StrEnum):
 class Step:
     """One write, as a type asks for it. `{item}` in `path` stands for the object's own path ("/beta/…/<id>").
 
-    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that tells
-    whether it was applied, and `twin_by` the properties of the body that identify it there. `unless` names
-    values that make the step needless: the object is read right before, and where all of them are there already
-    the step is not sent (Graph refuses, for instance, to set a priority to its current value).
+    `repeatable` is False where sending it twice would make two things; then `twin_path` is the list that
+    tells whether it was applied, and `twin_by` the properties of the body that identify it there. `unless`
+    names values that make the step needless: the object is read right before, and where all of them are there
+    already the step is not sent (Graph refuses, for instance, to set a priority to its current value).
     """
 
     kind: StepKind

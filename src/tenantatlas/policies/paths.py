@@ -107,12 +107,14 @@ def _places(holder: Json, tokens: Tokens, owner: Json, where: tuple[str | int, .
 
 
 def _keys(holder: Json) -> list[Any]:
-    return list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+    return list(range(len(holder))) if isinstance(holder, list) else list(holder)
 
 
 def _matching_keys(holder: Json, token: str) -> list[Any]:
     if isinstance(holder, list):
         return _keys(holder) if token == EVERY else []
+    if not isinstance(holder, dict):
+        return []
     if "*" not in token:
         return [token] if token in holder else []
     return [key for key in holder if name_matches(token, key)]
@@ -141,7 +143,12 @@ def copied(value: Json) -> Json:
 def remove(body: Json, patterns: Iterable[str]) -> Json:
     """A copy without what the paths lead to."""
     result = copied(body)
-    for pattern in patterns:
-        for place in reversed(find(result, pattern)):
-            del place.holder[place.key]
+    discard(result, patterns)
     return result
+
+
+def discard(body: Json, patterns: Iterable[str]) -> None:
+    """Take out of this very body what the paths lead to."""
+    for pattern in patterns:
+        for place in reversed(find(body, pattern)):
+            del place.holder[place.key]
