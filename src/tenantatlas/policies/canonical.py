@@ -34,13 +34,7 @@ COMMON_UNORDERED: Mapping[str, tuple[str, ...]] = {
 
 def compose(policy_type: PolicyType, document: Document) -> Json:
     """The whole policy as one body: the object with each part that was read in its place."""
-    body = document.read_object()
-    for part in policy_type.parts:
-        for owner in _owners(part, body):
-            rows = document.parts.get(part.key_for(owner), ())
-            _embed(
-                part, owner, [json.loads(row) for row in rows], was_read=part.key_for(owner) in document.parts
-            )
+    body = with_parts(policy_type, document)
     if policy_type.odata_type and not body.get("@odata.type"):
         body["@odata.type"] = policy_type.odata_type
     if policy_type.assignments and policy_type.assignments.write is not AssignWrite.NONE:
@@ -48,7 +42,20 @@ def compose(policy_type: PolicyType, document: Document) -> Json:
     return policy_type.compose(body) if policy_type.compose else body
 
 
-def _owners(part: Part, body: Json) -> list[Json]:
+def with_parts(policy_type: PolicyType, document: Document) -> Json:
+    """The object with each part that was read so far in its place, and no more."""
+    body = document.read_object()
+    for part in policy_type.parts:
+        for owner in owners(part, body):
+            rows = document.parts.get(part.key_for(owner), ())
+            _embed(
+                part, owner, [json.loads(row) for row in rows], was_read=part.key_for(owner) in document.parts
+            )
+    return body
+
+
+def owners(part: Part, body: Json) -> list[Json]:
+    """What a part is read for: the body itself, or the rows of its `for_each` list."""
     if not part.for_each:
         return [body]
     return [row for rows in paths.values(body, part.for_each) if isinstance(rows, list) for row in rows]

@@ -7,7 +7,6 @@ raw answers are inside it byte for byte.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,22 +16,7 @@ import orjson
 from tenantatlas.core import json
 from tenantatlas.core.json import Json
 
-from .model import Part
-
 FORMAT = 1
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-def part_key(part: Part, row: Json = None) -> str:
-    """Under which key of `Document.parts` (and `missing`) a part's answer is.
-
-    A part read for each row adds `:<row id>`; a row without `id` is known by the last property that the
-    path names (an OMA setting by its `secretReferenceValueId`).
-    """
-    if not part.for_each:
-        return part.name
-    row_id = row.get("id") or row.get(_PLACEHOLDER.findall(part.path)[-1])
-    return f"{part.name}:{row_id}"
 
 
 class _Stored(msgspec.Struct):
