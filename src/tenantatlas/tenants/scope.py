@@ -70,7 +70,7 @@ class TenantOwned(models.Model):
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.PROTECT, related_name="+")
 
     objects = ScopedManager()
-    all_tenants = models.Manager()
+    all_tenants = models.Manager()  # noqa: DJ012 - ruff takes a second manager for a field
 
     class Meta:
         abstract = True

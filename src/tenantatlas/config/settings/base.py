@@ -104,9 +104,11 @@ ATLAS_LOG_LEVEL = env.text(
     "ATLAS_LOG_LEVEL", default="INFO", sentence="The least severe log line that is written."
 )
 
+#: Everything asked above, for the reference page.
+ATLAS_KNOWN_SETTINGS = tuple(env.known)
+
 # ── What follows from it ──────────────────────────────────────────────────────────────────────────────────
 
-#: Constant, so that an upgrade does not strand the work in flight (docs/adr).
 DEBUG = False
 SECRET_KEY = ATLAS_SECRET_KEY_FILE.read_text().strip() if ATLAS_SECRET_KEY_FILE.is_file() else ""
 ALLOWED_HOSTS = ATLAS_ALLOWED_HOSTS
@@ -224,3 +226,6 @@ WHITENOISE_AUTOREFRESH = False
 MESSAGE_LEVEL = message_levels.INFO
 
 LOGGING = logging_config(level=ATLAS_LOG_LEVEL.upper(), path=ATLAS_LOG_FILE)
+
+#: What was asked for above, for the reference page.
+ATLAS_KNOWN_SETTINGS = env.known

@@ -1,0 +1,231 @@
+"""`tenantatlas tenants`: connect Microsoft tenants and look at the connections."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.cli.files import read_secret_file, read_text_file
+from tenantatlas.cli.output import note, print_object, print_rows, wants_json
+from tenantatlas.cli.session import Session, acting_user, in_tenant
+from tenantatlas.cli.starts import start_and_wait
+from tenantatlas.core.errors import InputError
+from tenantatlas.core.json import Json
+from tenantatlas.runs.models import OperationRun
+from tenantatlas.tenants import services
+from tenantatlas.tenants.credentials import Credential, certificate, client_secret
+from tenantatlas.tenants.models import Environment, Purpose, Tenant
+from tenantatlas.tenants.queries import connection_of, latest_report, require_capability, tenants_of
+
+_COLUMNS = ("slug", "name", "environment", "cloud", "tenant_id", "writes")
+
+
+class CloudName(StrEnum):
+    """The clouds that Graph lives in."""
+
+    GLOBAL = "global"
+    USGOV = "usgov"
+    USGOV_DOD = "usgov-dod"
+    CHINA = "china"
+    CUSTOM = "custom"
+
+
+class YesNo(StrEnum):
+    """An answer that must be given."""
+
+    YES = "yes"
+    NO = "no"
+
+
+SlugArgument = Annotated[str, typer.Argument(metavar="SLUG", help="The tenant's short name.")]
+SecretFileOption = Annotated[
+    Path | None,
+    typer.Option("--client-secret-file", metavar="F", help="A file with the app's client secret."),
+]
+CertificateFileOption = Annotated[
+    Path | None,
+    typer.Option("--certificate-file", metavar="F", help="A PEM file with certificate and private key."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Connect Microsoft tenants.", no_args_is_help=True)
+    app.add_typer(group, name="tenants")
+    for command in (add, list_, show, check, update, set_, remove):
+        group.command(name=command.__name__.rstrip("_"))(command)
+
+
+def add(  # noqa: PLR0913 - the options of the command are its arguments
+    slug: SlugArgument,
+    *,
+    name: Annotated[str, typer.Option(help="The tenant's name, as people say it.")],
+    tenant_id: Annotated[str, typer.Option(metavar="GUID", help="The Microsoft tenant's id.")],
+    client_id: Annotated[str, typer.Option(metavar="GUID", help="The app registration's client id.")],
+    client_secret_file: SecretFileOption = None,
+    certificate_file: CertificateFileOption = None,
+    environment: Annotated[
+        Environment, typer.Option(help="What the tenant is for.")
+    ] = Environment.PRODUCTION,
+    cloud: Annotated[CloudName, typer.Option(help="The cloud that the tenant lives in.")] = CloudName.GLOBAL,
+    graph_url: Annotated[str, typer.Option(metavar="U", help="Graph's address (custom cloud).")] = "",
+    login_url: Annotated[str, typer.Option(metavar="U", help="The sign-in address (custom cloud).")] = "",
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="F", help="CA certificates to trust for this tenant, PEM.")
+    ] = None,
+) -> None:
+    """Connect a tenant. Nothing is sent to it yet; see `tenants check`."""
+    actor = acting_user()
+    new = services.NewTenant(
+        slug=slug,
+        name=name,
+        tenant_guid=tenant_id,
+        client_id=client_id,
+        credential=_credential(client_secret_file, certificate_file),
+        environment=environment.value,
+        cloud=cloud.value,
+        graph_url=graph_url,
+        login_url=login_url,
+        ca_pem=read_text_file(ca_file, what="CA file") if ca_file else "",
+    )
+    tenant = services.add_tenant(new, actor=actor)
+    print_object(_facts(tenant), text=f"{tenant.slug} is connected.")
+    note(f"See what the app is allowed with `tenantatlas tenants check {tenant.slug}`.")
+
+
+def list_() -> None:
+    """List your tenants."""
+    print_rows(
+        (_facts(tenant) for tenant in tenants_of(acting_user())),
+        columns=_COLUMNS,
+        empty="No tenant yet. Connect one with `tenantatlas tenants add`.",
+    )
+
+
+def show(slug: SlugArgument) -> None:
+    """Show one tenant, its connection and what its app was allowed when last checked."""
+    with in_tenant(slug) as session:
+        print_object({**_facts(session.tenant), **_connection_facts(session.tenant)})
+
+
+def check(slug: SlugArgument) -> None:
+    """Sign in to the tenant and compare what the app is allowed with what is needed."""
+    with in_tenant(slug) as session:
+        start_and_wait("connection.check", session, params={}, wait=True, extra=_report_of)
+
+
+def update(
+    slug: SlugArgument,
+    *,
+    client_secret_file: SecretFileOption = None,
+    certificate_file: CertificateFileOption = None,
+    client_id: Annotated[str, typer.Option(metavar="GUID", help="Another app registration.")] = "",
+    purpose: Annotated[
+        Purpose, typer.Option(help="Which app: the reader, or a separate one that writes.")
+    ] = Purpose.READER,
+) -> None:
+    """Replace the credential of a tenant's app registration."""
+    with in_tenant(slug) as session:
+        require_capability(session.user, session.tenant, Capability.CONNECTION_MANAGE)
+        services.update_credential(
+            session.tenant,
+            actor=session.user,
+            credential=_credential(client_secret_file, certificate_file),
+            purpose=purpose,
+            client_id=client_id,
+        )
+        print_object(
+            {"slug": slug, **_connection_facts(session.tenant)},
+            text=f"{slug} has a new {purpose.value} credential.",
+        )
+
+
+def set_(
+    slug: SlugArgument,
+    *,
+    allow_deletes: Annotated[
+        YesNo | None, typer.Option(help="Whether restores may delete policies in this tenant.")
+    ] = None,
+    writes: Annotated[
+        YesNo | None,
+        typer.Option(
+            help="yes: confirm, after `self restore`, that this tenant may be written to; no: hold."
+        ),
+    ] = None,
+) -> None:
+    """Change a tenant's settings."""
+    if allow_deletes is None and writes is None:
+        raise InputError("Nothing to set.", hint="Give --allow-deletes yes|no or --writes yes|no.")
+    with in_tenant(slug) as session:
+        if allow_deletes is not None:
+            services.set_allow_deletes(session.tenant, actor=session.user, allowed=allow_deletes is YesNo.YES)
+        if writes is not None:
+            _set_writes(session, writes)
+        print_object(_facts(session.tenant))
+
+
+def remove(slug: SlugArgument) -> None:
+    """Disconnect a tenant and destroy its credentials. Its backups stay in the store."""
+    with in_tenant(slug) as session:
+        services.remove_tenant(session.tenant, actor=session.user)
+    print_object(
+        {"slug": slug, "removed": True}, text=f"{slug} is disconnected; its credentials are destroyed."
+    )
+
+
+def _set_writes(session: Session, writes: YesNo) -> None:
+    change = services.release_writes if writes is YesNo.YES else services.hold_writes
+    change(session.tenant, actor=session.user)
+
+
+def _credential(secret_file: Path | None, certificate_file: Path | None) -> Credential:
+    if secret_file is not None and certificate_file is None:
+        return client_secret(read_secret_file(secret_file, what="client secret file"))
+    if certificate_file is not None and secret_file is None:
+        return certificate(read_text_file(certificate_file, what="certificate file"))
+    raise InputError(
+        "Exactly one credential is needed.", hint="Give --client-secret-file F or --certificate-file F."
+    )
+
+
+def _facts(tenant: Tenant) -> dict[str, Json]:
+    return {
+        "slug": tenant.slug,
+        "name": tenant.name,
+        "environment": tenant.environment,
+        "tenant_id": tenant.tenant_guid,
+        "cloud": tenant.cloud,
+        "graph_url": tenant.graph_url,
+        "login_url": tenant.login_url,
+        "allow_deletes": tenant.allow_deletes,
+        "writes": "held" if tenant.writes_held else "allowed",
+    }
+
+
+def _connection_facts(tenant: Tenant) -> dict[str, Json]:
+    facts: dict[str, Json] = {}
+    for purpose in Purpose:
+        row = connection_of(tenant, purpose)
+        if row is not None:
+            facts[purpose.value] = {
+                "client_id": row.client_id,
+                "kind": row.kind,
+                "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+            }
+    report = latest_report(tenant)
+    facts["checked_at"] = report.taken_at.isoformat() if report else None
+    return facts
+
+
+def _report_of(run: OperationRun) -> dict[str, Json]:
+    report = latest_report(run.tenant)
+    if report is None or report.run_id != run.pk:
+        return {}
+    if not wants_json():
+        for row in report.rows:
+            note(f"{row['state']:<9} {row['permission']:<55} {row['for']}")
+    return {"organization": report.organization, "permissions": report.rows}
