@@ -1,7 +1,7 @@
 """Where things are inside a body.
 
-    path       = name { "." name | "[]" }
-    settings[].id                       the id of every setting
+    path       = name { "." name | "[]" | "[" number "]" }
+    settings[].id                       the id of every setting; settings[3].id  of the fourth
     templateReference.templateFamily    one property
     **.children                         every property of that name, at any depth (also at the top)
     *@odata.context                     names with that ending;  trust*  names with that beginning
@@ -25,7 +25,7 @@ ANY_DEPTH = "**"
 
 Tokens = tuple[str, ...]
 
-_TOKEN = re.compile(r"\[\]|[^.\[\]@#]*[@#][^\[\]]*|[^.\[\]]+")
+_TOKEN = re.compile(r"\[\d*\]|[^.\[\]@#]*[@#][^\[\]]*|[^.\[\]]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Place:
 
 @cache
 def parse(path: str) -> Tokens:
-    """The steps of a path: names, `[]` and `**`."""
+    """The steps of a path: names, `[]`, `[3]` and `**`."""
     return tuple(_TOKEN.findall(path))
 
 
@@ -112,7 +112,7 @@ def _keys(holder: Json) -> list[Any]:
 
 def _matching_keys(holder: Json, token: str) -> list[Any]:
     if isinstance(holder, list):
-        return _keys(holder) if token == EVERY else []
+        return [key for key in _keys(holder) if token in (EVERY, f"[{key}]")]
     if not isinstance(holder, dict):
         return []
     if "*" not in token:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tenantatlas.core.json import Json
 
@@ -54,10 +54,10 @@ def _looks_secret(name: str, value: Json) -> bool:
     return value in MASKS or (name.lower() in SECRET_NAMES and not is_noise(name))
 
 
-def secret_status(policy_type: PolicyType, document: Document) -> tuple[SecretStatus, ...]:
-    """Every secret of the captured policy, with the reason where its value is missing."""
+def secret_status(policy_type: PolicyType, document: Document) -> list[dict[str, Json]]:
+    """Every secret of the captured policy as rows `path kind captured reason`, to be stored beside a version."""
     found = secret_places(policy_type, compose(policy_type, document))
-    return tuple(_status(secret_place, _said(policy_type, document, secret_place)) for secret_place in found)
+    return [asdict(_status(each, _said(policy_type, document, each))) for each in found]
 
 
 def missing_secrets(policy_type: PolicyType, composed: Json) -> tuple[SecretStatus, ...]:
