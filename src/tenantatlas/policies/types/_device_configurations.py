@@ -280,7 +280,7 @@ TO_MANY: Final = {
 NAVIGATIONS: Final = (*TO_ONE, *TO_MANY)
 UNORDERED: Final = {
     **_intune.TAGS_ARE_A_SET,
-    **{navigation: ("id",) for navigation in TO_MANY},
+    **dict.fromkeys(TO_MANY, ("id",)),
 }
 
 _DERIVED_CREDENTIALS = "derivedCredentialSettings"

@@ -106,23 +106,26 @@ def selects_family(accepts: Callable[[str], bool]) -> Callable[[Json], bool]:
 
 
 def template_family(row: Json) -> str:
-    """`none`, `baseline`, `endpointSecurityFirewall` …; every enrollment policy is `enrollmentConfiguration`."""
+    """`none`, `baseline`, `endpointSecurityFirewall` …; enrollment policies are enrollmentConfiguration."""
     if "enrollment" in str(row.get("technologies") or "").split(","):
         return "enrollmentConfiguration"
     return str((row.get("templateReference") or {}).get("templateFamily") or "none")
 
 
 def compose(body: Json) -> Json:
-    """Leaves out the empty `auditRuleInformation` that the service adds; one with a value stays."""
-    return {**body, "settings": _without_empty_audit(body["settings"])} if "settings" in body else body
+    """Tidies the settings as `tidy` says."""
+    return {**body, "settings": tidy(body["settings"])} if "settings" in body else body
 
 
-def _without_empty_audit(value: Json) -> Json:
+def tidy(value: Json) -> Json:
+    """Leaves out the empty `auditRuleInformation` that the service adds (one with a value stays), and writes the
+    null that it answers for no children as the empty list that it accepts (CIPP#2194).
+    """
     if isinstance(value, list):
-        return [_without_empty_audit(item) for item in value]
+        return [tidy(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: _without_empty_audit(item)
+            key: [] if key == "children" and item is None else tidy(item)
             for key, item in value.items()
             if not (key == "auditRuleInformation" and item is None)
         }
@@ -131,7 +134,12 @@ def _without_empty_audit(value: Json) -> Json:
 
 def refuse(body: Json) -> tuple[str, ...]:
     """Names every secret setting whose value we do not have."""
-    hidden = sorted(set(_hidden_settings(body.get("settings"), "")))
+    return refuse_hidden(body.get("settings"))
+
+
+def refuse_hidden(settings: Json) -> tuple[str, ...]:
+    """The same for any tree of settings."""
+    hidden = sorted(set(_hidden_settings(settings, "")))
     return tuple(
         f"The setting {name} is a secret; Graph does not give its value back. Enter it in the portal."
         for name in hidden

@@ -1,0 +1,108 @@
+"""Compliance policies (classic): Windows, iOS, macOS, Android.
+
+Traps: the actions for non-compliance are a navigation with children, absent from the list unless expanded;
+a create must carry exactly one rule with at least one block action, and its name ("PasswordRequired") is
+written but never read back; PATCH with actions answers 400, they are replaced by `scheduleActionsForRules`;
+`startswith(displayName)` answers 400 (IntuneCD). A custom compliance script is named by id; `rulesContent`
+is base64 JSON. Linux lives in `compliancePolicies`.
+"""
+
+from tenantatlas.core.json import Json
+from tenantatlas.policies import writes
+from tenantatlas.policies.model import Part, PolicyType, Reference, RestoreRule, Risk
+from tenantatlas.policies.types import _intune
+
+_RULES = "scheduledActionsForRule"
+_ACTIONS = "scheduledActionConfigurations"
+_RULE_NAME = "PasswordRequired"
+_NO_TEMPLATE = frozenset({"00000000-0000-0000-0000-000000000000"})
+
+
+def _rules_not_listed(row: Json) -> bool:
+    return _RULES not in row
+
+
+def _compose(body: Json) -> Json:
+    return {**body, _RULES: [{**rule, "ruleName": _RULE_NAME} for rule in body.get(_RULES) or ()]}
+
+
+def _refuse(body: Json) -> tuple[str, ...]:
+    actions = [action for rule in body.get(_RULES) or () for action in rule.get(_ACTIONS) or ()]
+    if any(action.get("actionType") == "block" for action in actions):
+        return ()
+    return ("It has no block action; Graph accepts no compliance policy without one.",)
+
+
+POLICY_TYPE = PolicyType(
+    key="deviceCompliancePolicies",
+    label="Compliance policies",
+    platforms=("windows", "iOS", "macOS", "android"),
+    docs=(
+        "https://learn.microsoft.com/graph/api/resources/"
+        "intune-deviceconfig-devicecompliancepolicy?view=graph-rest-beta"
+    ),
+    path="/beta/deviceManagement/deviceCompliancePolicies",
+    family="deviceConfiguration",
+    reads=_intune.CONFIGURATION_READ,
+    writes=_intune.CONFIGURATION_WRITE,
+    odata_types=_intune.full_names(
+        "androidCompliancePolicy",
+        "androidDeviceOwnerCompliancePolicy",
+        "androidForWorkCompliancePolicy",
+        "androidWorkProfileCompliancePolicy",
+        "aospDeviceOwnerCompliancePolicy",
+        "defaultDeviceCompliancePolicy",
+        "iosCompliancePolicy",
+        "macOSCompliancePolicy",
+        "windows10CompliancePolicy",
+        "windows10MobileCompliancePolicy",
+        "windows81CompliancePolicy",
+        "windowsPhone81CompliancePolicy",
+    ),
+    list_query=f"$expand=assignments,{_RULES}($expand={_ACTIONS})",
+    parts=(
+        _intune.ASSIGNMENTS_IF_NOT_LISTED,
+        Part(name=_RULES, path=f"{{item}}/{_RULES}?$expand={_ACTIONS}", into=_RULES, when=_rules_not_listed),
+    ),
+    assignments=_intune.assigned_as("deviceCompliancePolicyAssignment"),
+    volatile=(
+        "deviceStatuses",
+        "userStatuses",
+        "deviceStatusOverview",
+        "userStatusOverview",
+        "deviceSettingStateSummaries",
+        f"{_RULES}[].id",
+        f"{_RULES}[].{_ACTIONS}[].id",
+    ),
+    unordered={
+        **_intune.TAGS_ARE_A_SET,
+        f"{_RULES}[].{_ACTIONS}": ("actionType", "gracePeriodHours", "notificationTemplateId"),
+        f"{_RULES}[].{_ACTIONS}[].notificationMessageCCList": ("",),
+    },
+    references=(
+        *_intune.ASSIGNED,
+        Reference(
+            path=f"{_RULES}[].{_ACTIONS}[].notificationTemplateId",
+            kind="notificationMessageTemplates",
+            portable=_NO_TEMPLATE,
+        ),
+        Reference(path=f"{_RULES}[].{_ACTIONS}[].notificationMessageCCList[]", kind="groups"),
+        Reference(
+            path="deviceCompliancePolicyScript.deviceComplianceScriptId", kind="deviceComplianceScripts"
+        ),
+    ),
+    compose=_compose,
+    built_in=_intune.is_one_of("defaultDeviceCompliancePolicy"),
+    restore=RestoreRule(
+        order=250,
+        risk=Risk.HIGH,
+        reason="Conditional access reads it: a wrong policy can lock everybody out.",
+        update=writes.update_compliance_policy,
+        strip_update=(_RULES,),
+        refuse=_refuse,
+    ),
+    limits=(
+        "Compliance policies for Linux are of another kind (compliancePolicies) and are not backed up.",
+        "The platform of a compliance policy cannot change: a policy of another platform is a new policy.",
+    ),
+)
