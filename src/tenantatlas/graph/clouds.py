@@ -10,7 +10,10 @@ from tenantatlas.core.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """Two origins (`https://host[:port]`, no path). `login_aliases` may serve the token endpoint of that login."""
+    """Two origins (`https://host[:port]`, no path).
+
+    `login_aliases` may serve the token endpoint of that login.
+    """
 
     name: str
     graph_url: str

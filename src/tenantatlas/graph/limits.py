@@ -1,6 +1,7 @@
 """What Microsoft Graph allows, per throttle family, and the time that a piece of work takes at least.
 
-The numbers are those of one app in one tenant. A family's *reads* count every verb: a write takes one of each.
+The numbers are those of one app in one tenant. A family's *reads* count every verb: a write takes one of
+each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from tenantatlas.core.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A set of collections that Graph counts together. `serial` ones take one request at a time, never a batch."""
+    """A set of collections that Graph counts together.
+
+    `serial` ones take one request at a time, never a batch.
+    """
 
     read_per_s: float
     write_per_s: float

@@ -70,7 +70,8 @@ class Read:
 class ReadOutcome:
     """How one read ended: `body` or (for a collection) `rows`, or `error`. Never both, never neither.
 
-    The error may be `Throttled` with `retry_after` over 60 seconds: then the caller puts its work aside until then.
+    The error may be `Throttled` with `retry_after` over 60 seconds: then the caller puts its work aside until
+    then.
     """
 
     status: int
@@ -84,13 +85,17 @@ class ReadOutcome:
 class WriteReply:
     """How the one attempt of a write ended.
 
-    known=True   `status` tells: 2xx was applied (`error` is None); anything else was not applied (`error` says why).
-                 `again` where the same write may be sent once more without further thought: it was throttled, or never
-                 left this machine (status 0), or was turned away at the door with an old token that has been renewed.
-    known=False  nobody knows whether it was applied (no answer, 5xx, an answer that cannot be trusted): settle it first.
+    known=True   `status` tells: 2xx was applied (`error` is None); anything else was not applied (`error`
+    says
+                 why). `again` where the same write may be sent once more without further thought: it was
+                 throttled, or never left this machine (status 0), or was turned away at the door with an old
+                 token that has been renewed meanwhile.
+    known=False  nobody knows whether it was applied (no answer, 5xx, an answer that is not Graph's): settle
+    it
+                 first.
 
-    `error.details` hold status, graph_code, request_id, client_request_id; for a hold by Multi Admin Approval also
-    `approval_code`.
+    `error.details` hold status, graph_code, request_id, client_request_id; where Multi Admin Approval holds
+    the write also `approval_code`. `body` is there only where it was applied.
     """
 
     known: bool

@@ -1,0 +1,372 @@
+"""Tokens: one app in one tenant, by secret or certificate, through MSAL and through our own transport.
+
+A token is renewed five minutes before it ends, by one request whoever asks. It is never logged and never
+part of an error. Its `tid` must be the tenant we mean, each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import msal
+
+from tenantatlas.core import clock
+from tenantatlas.core.errors import AtlasError, SignInFailed, Unavailable, UpstreamError
+from tenantatlas.core.log import remember_secret
+
+from .errors import clean, parse_retry_after
+from .origins import path_within
+from .transport import GraphRequest, GraphResponse, TransportFailed, current_transport
+from .values import Certificate, GraphTarget
+from .waiting import LoopThread
+
+_EARLY = 300.0
+_TRIES = 4
+_REMEMBER_REFUSAL = 60.0
+_DEADLINE = 30.0
+_AADSTS = re.compile(r"AADSTS(\d+)")
+
+_GIVE_CURRENT = "Give the current one with `tenantatlas tenants update`: the secret's value, not its id."
+_NO_TENANT = "This cloud knows no tenant with that id."
+_CHECK_TENANT = "Check the tenant id, and that the tenant is in the cloud chosen for it."
+_WRONG_CLOUD = "This app registration belongs to another cloud."
+_CHECK_CLOUD = "Choose the cloud that the tenant is in (global, usgov, usgov-dod, china or custom)."
+
+#: What the codes of the sign-in service mean to an admin: sentence and hint.
+_MEANINGS: dict[str, tuple[str, str]] = {
+    "7000215": ("The client secret is wrong.", _GIVE_CURRENT),
+    "7000216": ("A client secret or certificate is needed.", _GIVE_CURRENT),
+    "7000222": ("The client secret has expired.", "Make a new one in Entra and give it to `tenants update`."),
+    "700027": (
+        "The certificate is not one of this app registration's.",
+        "Upload its public part to the app registration, or give the right one to `tenants update`.",
+    ),
+    "700024": ("The certificate's signature is out of its time.", "Check this machine's clock."),
+    "700016": (
+        "The tenant does not know this app registration.",
+        "Check the client id, and that an admin of the tenant has consented to it.",
+    ),
+    "700023": ("The sign-in was addressed to another service.", _CHECK_CLOUD),
+    "7000112": ("The app registration is disabled.", "Enable it in Entra, under Enterprise applications."),
+    "7000229": (
+        "The app registration has no service principal in this tenant.",
+        "Let an admin of the tenant consent to it.",
+    ),
+    "90002": (_NO_TENANT, _CHECK_TENANT),
+    "900021": (_NO_TENANT, _CHECK_TENANT),
+    "900023": (_NO_TENANT, _CHECK_TENANT),
+    "900382": (_WRONG_CLOUD, _CHECK_CLOUD),
+    "900439": (_WRONG_CLOUD, _CHECK_CLOUD),
+    "500011": ("This Graph is not known in the tenant's cloud.", _CHECK_CLOUD),
+    "500014": ("Microsoft Graph is disabled in this tenant.", "Enable its service principal in Entra."),
+    "53003": (
+        "Conditional access for workload identities blocks this sign-in.",
+        "Exclude the app registration, or sign in from an allowed place.",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """An access token and what it says. `ends_at` is a moment of `core.clock.monotonic`."""
+
+    value: str = field(repr=False)
+    claims: Mapping[str, Any] = field(repr=False)
+    ends_at: float
+    renew_at: float
+
+
+class Tokens:
+    """The current token of one target. Lives on the loop thread."""
+
+    def __init__(self, target: GraphTarget, *, loop: LoopThread, rng: random.Random) -> None:
+        self._target = target
+        self._loop = loop
+        self._rng = rng
+        self._lock = asyncio.Lock()
+        self._token: Token | None = None
+        self._app: msal.ConfidentialClientApplication | None = None
+        self._http = _MsalHttp(target, loop)
+        self._refused: tuple[float, AtlasError] | None = None
+        if isinstance(target.credential, Certificate):
+            remember_secret(target.credential.passphrase)
+        else:
+            remember_secret(target.credential.value)
+
+    async def token(self) -> Token:
+        """A token that lasts a while yet."""
+        token = self._token
+        if token is not None and clock.monotonic() < token.renew_at and self._refused is None:
+            return token
+        async with self._lock:
+            return await self._current_or_new()
+
+    async def _current_or_new(self) -> Token:
+        token = self._token
+        self._raise_refusal()
+        if token is not None and clock.monotonic() < token.renew_at:
+            return token
+        try:
+            return await self._new(None)
+        except Unavailable:
+            if token is not None and clock.monotonic() < token.ends_at:
+                return token
+            raise
+
+    async def renew(self, refused: Token, *, claims: str | None) -> Token:
+        """A newer token than the one that Graph refused, with the claims it asked for.
+
+        One request, whoever asks.
+        """
+        async with self._lock:
+            self._raise_refusal()
+            if self._token is not None and self._token is not refused:
+                return self._token
+            return await self._new(claims)
+
+    def give_up(self, error: AtlasError) -> None:
+        """Graph refuses new tokens too: say so at once for a while instead of asking on."""
+        self._refused = (clock.monotonic() + _REMEMBER_REFUSAL, error)
+        self._token = None
+
+    def _raise_refusal(self) -> None:
+        if self._refused is None:
+            return
+        until, error = self._refused
+        if clock.monotonic() < until:
+            raise type(error)(error.message, hint=error.hint, details=error.details)
+        self._refused = None
+
+    async def _new(self, claims: str | None) -> Token:
+        try:
+            token = await self._ask(claims)
+        except SignInFailed as error:
+            self.give_up(error)
+            raise
+        self._token = token
+        return token
+
+    async def _ask(self, claims: str | None) -> Token:
+        for turn in range(_TRIES):
+            try:
+                answer = await asyncio.to_thread(self._acquire, claims)
+                return self._accept(answer)
+            except Unavailable as error:
+                if turn == _TRIES - 1:
+                    raise
+                wait = error.details.get("retry_after") or self._rng.uniform(0.0, 2.0**turn)
+                await self._loop.wait_until(clock.monotonic() + wait)
+        raise AssertionError("the last turn returns or raises")
+
+    def _acquire(self, claims: str | None) -> dict[str, Any]:
+        """In a worker thread: MSAL is synchronous."""
+        self._http.last_refusal = ""
+        try:
+            if self._app is None:
+                self._app = msal.ConfidentialClientApplication(
+                    self._target.client_id,
+                    client_credential=_credential(self._target),
+                    authority=f"{self._target.cloud.login_url}/{self._target.tenant_guid}",
+                    instance_discovery=False,
+                    client_capabilities=["cp1"],
+                    http_client=self._http,
+                    http_cache=_NoCache(),
+                )
+            # We keep the token ourselves, by our own clock.
+            self._app.remove_tokens_for_client()
+            answer: dict[str, Any] = self._app.acquire_token_for_client(
+                [self._target.cloud.scope], claims_challenge=claims
+            )
+        except AtlasError:
+            raise
+        except Exception as error:  # noqa: BLE001 - MSAL raises what it likes
+            # The cause is left out: it can hold the credential.
+            raise self._failed(self._http.last_refusal, type(error).__name__) from None
+        return answer
+
+    def _accept(self, answer: Mapping[str, Any]) -> Token:
+        value = answer.get("access_token")
+        if not isinstance(value, str) or not value:
+            raise self._failed(str(answer.get("error_description") or ""), str(answer.get("error") or ""))
+        claims = read_claims(value)
+        if str(claims.get("tid", "")).lower() != self._target.tenant_guid.lower():
+            raise SignInFailed(
+                "The token is for another tenant than this one; nothing was sent with it.",
+                hint="Check the tenant id and the addresses of the cloud.",
+                details={"tid": str(claims.get("tid", ""))[:64]},
+            )
+        now = clock.monotonic()
+        lasts = float(answer.get("expires_in") or 0)
+        return Token(
+            value=value,
+            claims=claims,
+            ends_at=now + lasts,
+            renew_at=now + (lasts - _EARLY if lasts > 2 * _EARLY else lasts / 2),
+        )
+
+    def _failed(self, description: str, error: str) -> SignInFailed:
+        found = _AADSTS.search(description)
+        code = found[1] if found else ""
+        details = {"code": f"AADSTS{code}" if code else error}
+        if code in _MEANINGS:
+            sentence, hint = _MEANINGS[code]
+            return SignInFailed(f"{sentence} (AADSTS{code})", hint=hint, details=details)
+        said = clean(description.split("Trace ID", 1)[0]) or clean(error) or "no reason given"
+        return SignInFailed(
+            f"Signing in to the tenant failed: {said}",
+            hint="Check the client id, the credential, the tenant id and the cloud.",
+            details=details,
+        )
+
+
+def read_claims(token: str) -> dict[str, Any]:
+    """What a token says of itself. It is not verified: only Graph can, and does."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError, binascii.Error):
+        claims = None
+    if not isinstance(claims, dict):
+        raise SignInFailed("The sign-in service gave a token that cannot be read.")
+    return claims
+
+
+_CLAIMS = re.compile(r'\bclaims="([^"]+)"')
+
+
+def claims_challenge(header: str) -> str | None:
+    """The claims that a `WWW-Authenticate` header asks for, decoded; None where it asks for none."""
+    found = _CLAIMS.search(header)
+    if found is None:
+        return None
+    text = found[1]
+    try:
+        decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("utf-8")
+        asked = json.loads(decoded)
+    except ValueError:
+        return None
+    return decoded if isinstance(asked, dict) else None
+
+
+def _credential(target: GraphTarget) -> str | dict[str, str]:
+    credential = target.credential
+    if not isinstance(credential, Certificate):
+        return credential.value
+    given = {"private_key": credential.pem, "public_certificate": credential.pem}
+    return {**given, "passphrase": credential.passphrase} if credential.passphrase else given
+
+
+class _NoCache(dict[str, Any]):
+    """MSAL remembers answers by the wall clock; we decide ourselves when to ask again."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Forget it."""
+
+
+class _MsalAnswer:
+    """An answer in the shape MSAL expects."""
+
+    def __init__(self, answer: GraphResponse) -> None:
+        self.status_code = answer.status
+        self.headers = dict(answer.headers)
+        self.text = answer.body.decode("utf-8", "replace")
+
+    def raise_for_status(self) -> None:
+        """Refusals are read from the text; worse answers never get here."""
+
+
+class _MsalHttp:
+    """MSAL's way to the network: our transport, the login origin only, no redirects."""
+
+    def __init__(self, target: GraphTarget, loop: LoopThread) -> None:
+        self._target = target
+        self._loop = loop
+        self.last_refusal = ""
+
+    def get(
+        self, url: str, params: Any = None, headers: Mapping[str, str] | None = None, **_: Any
+    ) -> _MsalAnswer:
+        """An HTTP GET for MSAL."""
+        return self._send("GET", url, params, headers or {}, None)
+
+    def post(
+        self,
+        url: str,
+        params: Any = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **_: Any,
+    ) -> _MsalAnswer:
+        """An HTTP POST for MSAL."""
+        form = data if isinstance(data, str) else urlencode(data or {})
+        headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
+        return self._send("POST", url, params, headers, form.encode("ascii"))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _send(
+        self, method: str, url: str, params: Any, headers: Mapping[str, str], body: bytes | None
+    ) -> _MsalAnswer:
+        if params:
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
+        request = GraphRequest(
+            method=method,
+            url=self._within_login(url),
+            headers=dict(headers),
+            body=body,
+            deadline=_DEADLINE,
+            ca_pem=self._target.ca_pem,
+        )
+        try:
+            answer = self._loop.run(current_transport().send(request))
+        except TransportFailed as error:
+            raise Unavailable(
+                f"The sign-in service could not be reached: {error.reason}.",
+                hint="Check the network, the proxy and the login address of the tenant's cloud.",
+            ) from None
+        return self._checked(answer)
+
+    def _within_login(self, url: str) -> str:
+        cloud = self._target.cloud
+        failed: UpstreamError | None = None
+        for origin in (cloud.login_url, *cloud.login_aliases):
+            try:
+                return origin + path_within(origin, url)
+            except UpstreamError as error:
+                failed = error
+        raise SignInFailed(
+            "The sign-in service links to another place; nothing was sent there.",
+            hint="Check the login address of the tenant's cloud.",
+        ) from failed
+
+    def _checked(self, answer: GraphResponse) -> _MsalAnswer:
+        status = answer.status
+        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(
+                f"The sign-in service answered {status}.",
+                details={
+                    "status": status,
+                    "retry_after": parse_retry_after(answer.headers.get("retry-after")),
+                },
+            )
+        if "json" not in answer.headers.get("content-type", "") or 300 <= status < 400:  # noqa: PLR2004 - redirects
+            raise Unavailable(
+                f"The sign-in service's answer ({status}) is not its own.",
+                hint="A proxy or portal may have answered in its place; check the login address.",
+                details={"status": status},
+            )
+        plain = _MsalAnswer(answer)
+        if status >= HTTPStatus.BAD_REQUEST:
+            self.last_refusal = plain.text[:4000]
+        return plain
