@@ -142,3 +142,21 @@ def dumps(value: Json) -> bytes:
 def dumps_sorted(value: Json) -> bytes:
     """Compact UTF-8 with sorted keys: equal values, equal bytes."""
     return _dump(value, orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_SORT_KEYS)
+
+
+def storable_text(text: str) -> str:
+    """The text as a column of either database keeps it: NUL and lone surrogates replaced."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def storable(value: Json) -> Json:
+    """The value as a JSON column of either database keeps it: `storable_text`, and a `Number` as its text."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, Number):
+        return value.text
+    if isinstance(value, dict):
+        return {storable_text(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return value

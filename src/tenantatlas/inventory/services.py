@@ -1,0 +1,149 @@
+"""Keeping the record of what was last observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from tenantatlas.core import clock
+from tenantatlas.core.json import Json, storable_text
+from tenantatlas.policies.model import PolicyType
+
+from .listing import CollectionRead, ListedPolicy, row_evidence
+from .models import Policy, Presence, ReadStatus, TypeRead
+
+_OBSERVED = (
+    "name",
+    "odata_type",
+    "platform",
+    "last_modified",
+    "scope_tags",
+    "evidence",
+    "presence",
+    "last_seen",
+    "missing_since",
+    "last_run_id",
+)
+_KEY = ("tenant", "type_key", "graph_id")
+
+
+def record_collection(read: CollectionRead, *, run_id: int) -> None:
+    """Store what a list showed, in the tenant in scope: all of it or nothing. Doing it again changes nothing.
+
+    A policy that was not seen is *missing* only where its type was read completely; else it is *unknown*.
+    """
+    at = clock.now()
+    with transaction.atomic():
+        observe_policies(read.policies, run_id=run_id, at=at)
+        for policy_type in read.types:
+            _record_type(read, policy_type, run_id=run_id, at=at)
+
+
+def observe_policies(listed: Iterable[ListedPolicy], *, run_id: int, at: datetime) -> None:
+    """Store these policies as seen now. Facts that the list does not tell stay as they were."""
+    groups: dict[tuple[str, ...], list[Policy]] = {}
+    for one in sorted(listed, key=lambda found: found.graph_id):
+        told = assignment_facts(one.row.body)
+        groups.setdefault(tuple(told), []).append(_observed(one, told, run_id=run_id, at=at))
+    for told_fields, policies in groups.items():
+        Policy.objects.bulk_create(
+            policies,
+            update_conflicts=True,
+            unique_fields=_KEY,
+            update_fields=[*_OBSERVED, *told_fields],
+        )
+
+
+def record_assignments(composed: Iterable[tuple[Policy, Json]]) -> None:
+    """Store how widely policies are assigned, now that their whole documents have been read."""
+    moved = []
+    for policy, body in composed:
+        told = assignment_facts(body)
+        if any(getattr(policy, name) != value for name, value in told.items()):
+            for name, value in told.items():
+                setattr(policy, name, value)
+            moved.append(policy)
+    if moved:
+        Policy.objects.bulk_update(moved, ["assigned_count", "is_assigned"])
+
+
+def assignment_facts(body: Json) -> dict[str, bool | int]:
+    """What a body tells of its assignments; nothing where it does not tell."""
+    rows = body.get("assignments")
+    if isinstance(rows, list):
+        return {"assigned_count": len(rows), "is_assigned": bool(rows)}
+    flag = body.get("isAssigned")
+    return {"is_assigned": flag} if isinstance(flag, bool) else {}
+
+
+def _observed(listed: ListedPolicy, told: dict[str, bool | int], *, run_id: int, at: datetime) -> Policy:
+    body, policy_type = listed.row.body, listed.policy_type
+    tags = body.get(policy_type.scope_tags) if policy_type.scope_tags else None
+    modified = body.get("lastModifiedDateTime") or body.get("modifiedDateTime") or ""
+    return Policy(
+        type_key=policy_type.key,
+        graph_id=listed.graph_id,
+        name=listed.name[:1000],
+        odata_type=storable_text(str(body.get("@odata.type") or policy_type.odata_type))[:200],
+        platform=platform_of(policy_type, body),
+        last_modified=storable_text(str(modified))[:40],
+        scope_tags=[storable_text(str(tag)) for tag in tags] if isinstance(tags, list) else [],
+        evidence=row_evidence(listed.row),
+        presence=Presence.PRESENT,
+        first_seen=at,
+        last_seen=at,
+        missing_since=None,
+        last_run_id=run_id,
+        **told,
+    )
+
+
+def platform_of(policy_type: PolicyType, body: Json) -> str:
+    """The platform that the object states, else the only one of its type, else nothing."""
+    stated = body.get("platforms") or body.get("platform") or ""
+    if isinstance(stated, str) and stated and stated != "none":
+        return storable_text(stated)[:60]
+    odata_type = str(body.get("@odata.type") or "").lower()
+    for word, platform in _PLATFORM_WORDS:
+        if word in odata_type and (platform in policy_type.platforms or "all" in policy_type.platforms):
+            return platform
+    return policy_type.platforms[0] if len(policy_type.platforms) == 1 else ""
+
+
+#: In derived types the platform is a word of the type's name; longer words first.
+_PLATFORM_WORDS = (
+    ("windows", "windows"),
+    ("macos", "macOS"),
+    ("ios", "iOS"),
+    ("android", "android"),
+    ("aosp", "android"),
+    ("editionupgrade", "windows"),
+    ("sharedpc", "windows"),
+)
+
+
+def _record_type(read: CollectionRead, policy_type: PolicyType, *, run_id: int, at: datetime) -> None:
+    TypeRead.objects.bulk_create(
+        [
+            TypeRead(
+                type_key=policy_type.key,
+                run_id=run_id,
+                status=read.status,
+                reason=read.sentence,
+                listed=len(read.of_type(policy_type)),
+                at=at,
+            )
+        ],
+        update_conflicts=True,
+        unique_fields=("tenant", "type_key", "run_id"),
+        update_fields=("status", "reason", "listed", "at"),
+    )
+    unseen = Policy.objects.filter(type_key=policy_type.key).exclude(last_run_id=run_id)
+    if read.status == ReadStatus.COMPLETE:
+        gone = unseen.exclude(presence=Presence.MISSING, missing_since__isnull=False)
+        gone.filter(missing_since__isnull=True).update(missing_since=at)
+        unseen.update(presence=Presence.MISSING)
+    else:
+        unseen.update(presence=Presence.UNKNOWN)
