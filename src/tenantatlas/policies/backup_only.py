@@ -26,7 +26,7 @@ class Cause(StrEnum):
     TYPE = "type"
     PROPERTY = "property"
     VALUE = "value"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a word, not a password
     MODE = "mode"
 
 

@@ -55,7 +55,7 @@ def _looks_secret(name: str, value: Json) -> bool:
 
 
 def secret_status(policy_type: PolicyType, document: Document) -> list[dict[str, Json]]:
-    """Every secret of the captured policy as rows `path kind captured reason`, to be stored beside a version."""
+    """Every secret of the captured policy, as rows of `path kind captured reason` for storage."""
     found = secret_places(policy_type, compose(policy_type, document))
     return [asdict(_status(each, _said(policy_type, document, each))) for each in found]
 

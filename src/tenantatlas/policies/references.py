@@ -66,7 +66,7 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Rewritten:
-    """A body with other ids, what was left out of it on the way, and what could not be done (then do not use it)."""
+    """A body with other ids, what was left out of it, and what could not be done (then do not use it)."""
 
     body: Json
     dropped: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def find(policy_type: PolicyType, composed: Json) -> tuple[Found, ...]:
 
 
 def rewrite(policy_type: PolicyType, composed: Json, decide: Decide) -> Json:
-    """The body with the decided ids. Raises `Conflict` where that would widen the targeting or break the policy."""
+    """The body with the decided ids. Raises `Conflict` where that would widen the targeting."""
     result = rewritten(policy_type, composed, decide)
     if result.refused:
         raise Conflict(" ".join(result.refused))

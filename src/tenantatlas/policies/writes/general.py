@@ -143,7 +143,7 @@ def add_child(below: str, body: Json, *, twin_by: tuple[str, ...], why: str) -> 
 
 def create_body(ctx: WriteContext, *, without: Iterable[str] = ()) -> Json:
     """What a create carries: the policy without what is the service's, without nulls."""
-    stripped = (*NEVER_WRITTEN, *ctx.policy_type.restore.strip_create, *without)
+    stripped = (*NEVER_WRITTEN, *ctx.policy_type.volatile, *ctx.policy_type.restore.strip_create, *without)
     return cleaned(paths.remove(ctx.wanted, stripped))
 
 
@@ -151,9 +151,9 @@ def update_body(ctx: WriteContext, *, without: Iterable[str] = ()) -> Json:
     """What an update carries: the same, with null (or an empty list) where the live object has a value that
     the policy has not. Sub-objects are whole.
     """
-    stripped = (*NEVER_WRITTEN, *ctx.policy_type.restore.strip_update, *without)
+    stripped = (*NEVER_WRITTEN, *ctx.policy_type.volatile, *ctx.policy_type.restore.strip_update, *without)
     wanted = without_noise(paths.remove(ctx.wanted, stripped))
-    live = without_noise(paths.remove(ctx.live or {}, (*stripped, *ctx.policy_type.volatile)))
+    live = without_noise(paths.remove(ctx.live or {}, stripped))
     known = ctx.policy_type.properties
     ours = {name: value for name, value in live.items() if name in wanted or not known or name in known}
     return _clearing(wanted, ours)
