@@ -82,3 +82,9 @@ def _keep_an_owner(*, besides: User) -> None:
         raise Conflict(
             "This is the last owner of the install.", hint="Make somebody else an owner of the install first."
         )
+
+
+def set_preference(user: User, name: str, value: str) -> None:
+    """Remember one of the person's preferences."""
+    user.preferences = {**user.preferences, name: value}
+    user.save(update_fields=["preferences"])
