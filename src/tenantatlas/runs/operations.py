@@ -1,0 +1,60 @@
+"""The operations of the platform itself. `tenants` lies below `runs` and cannot declare its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core.errors import ConsentMissing
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.permissions import Need, check_sign_in, missing_in, take_report
+from tenantatlas.tenants.queries import latest_report
+
+from .lifecycle import ItemState
+from .models import RunItem
+from .registry import ItemResult, ItemSpec, Operation, RunContext, operation
+
+_SIGN_IN, _READ, _RESTORE = "sign_in", Need.READ.value, Need.RESTORE.value
+_LANE = "connection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConnectionParams:
+    """Nothing to choose: every app of the tenant is checked."""
+
+
+@operation("connection.check", label="Check permissions", needs=Capability.CONNECTION_CHECK, schedulable=True)
+class CheckConnection(Operation[CheckConnectionParams]):
+    """Signs in, and compares what the tenant's apps are allowed with what is needed. Changes nothing."""
+
+    params_type = CheckConnectionParams
+
+    def subject(self, params: CheckConnectionParams, tenant: Tenant) -> str:  # noqa: ARG002 - nothing to choose
+        """Always the tenant's connection."""
+        return f"Connection of {tenant.name}"
+
+    def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:  # noqa: ARG002 - nothing to choose
+        """Sign in, then what reading needs, then what restoring needs."""
+        yield ItemSpec(key=_SIGN_IN, label="Sign in", lane=_LANE)
+        yield ItemSpec(key=_READ, label="Permissions to read", lane=_LANE)
+        yield ItemSpec(key=_RESTORE, label="Permissions to restore", lane=_LANE)
+
+    def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
+        """A permission that reading lacks is a failure; one that only restoring lacks is said and skipped."""
+        if item.key == _SIGN_IN:
+            check_sign_in(ctx.tenant)
+            return ItemResult(key=item.key, state=ItemState.SUCCEEDED, action="signed in")
+        report = latest_report(ctx.tenant)
+        if report is None or report.run_id != ctx.run.pk:
+            report = take_report(ctx.tenant, run_id=ctx.run.pk)
+        missing = missing_in(report, Need(item.key))
+        if not missing:
+            return ItemResult(key=item.key, state=ItemState.SUCCEEDED, action="complete")
+        return ItemResult(
+            key=item.key,
+            state=ItemState.FAILED if item.key == _READ else ItemState.SKIPPED,
+            reason=ConsentMissing.code,
+            message=f"Missing: {', '.join(missing)}."[:600],
+            hint="Add them to the app registration and grant admin consent, then check again.",
+        )
