@@ -193,19 +193,23 @@ class Budget:
         while True:
             wait = 0.0
             for bucket in buckets:
-                await self._refuse_long_pause(bucket)
                 rate = _Rate.of(family, kind=bucket.kind, share=self._target.share)
                 wait = max(wait, await self._reserve(bucket, count, rate))
             if wait <= 0:
                 return
+            if wait > PUT_ASIDE_AFTER:
+                await self._refuse_long_pause(buckets)
             await self._loop.wait_until(clock.monotonic() + wait)
-            if not [bucket for bucket in buckets if await self._paused_for(bucket) > 0]:
+            if await self._longest_pause(buckets) <= 0:
                 return
 
-    async def _refuse_long_pause(self, bucket: Bucket) -> None:
-        pause = await self._paused_for(bucket)
+    async def _refuse_long_pause(self, buckets: tuple[Bucket, ...]) -> None:
+        pause = await self._longest_pause(buckets)
         if pause > PUT_ASIDE_AFTER:
             raise Throttled(retry_after=pause)
+
+    async def _longest_pause(self, buckets: tuple[Bucket, ...]) -> float:
+        return max([await self._paused_for(bucket) for bucket in buckets])
 
     async def _reserve(self, bucket: Bucket, count: int, rate: _Rate) -> float:
         def call() -> float:

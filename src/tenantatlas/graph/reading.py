@@ -101,7 +101,7 @@ class Reader:
         await self._loop.wait_until(clock.monotonic() + seconds)
 
     async def attempt(self, call: Call, *, family: str, tries: Tries, count: int = 1) -> Answer | Again:
-        """Send once within lane and budget: a good answer, or how long to wait before the next try. Else raises.
+        """Send once within lane and budget: a good answer, or the wait before the next try. Else raises.
 
         `count` is how many requests Graph will count (a batch of 20 is 20).
         """
