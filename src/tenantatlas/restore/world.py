@@ -1,0 +1,102 @@
+"""What a plan is made from: source versions, the target as it was read, what a person chose. Pure values.
+
+sources ──┐
+live ─────┼──► plan.build_plan ──► items and ordered writes, pinned by a hash
+mapping ──┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tenantatlas.core.json import Json
+from tenantatlas.policies.model import PolicyType
+
+from .mapping import Decisions
+
+
+class Existing(StrEnum):
+    """What to do with a policy that is in the target already."""
+
+    UPDATE = "update"
+    RECREATE = "recreate"
+    COPY = "copy"
+    SKIP = "skip"
+
+
+class Existence(StrEnum):
+    """What one GET said of an id in the target. Unknown: it could not be asked."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One version to restore: its composed body, as captured."""
+
+    policy_type: PolicyType
+    source_id: str
+    version: int
+    name: str
+    body: Json = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """The natural key of its item."""
+        return item_key(self.policy_type.key, self.source_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveType:
+    """What the target has of one policy type: its list rows by id, and the composed bodies that were read."""
+
+    rows: Mapping[str, Json] = field(default_factory=dict)
+    bodies: Mapping[str, Json] = field(default_factory=dict)
+    #: ids whose body could not be read, with the reason
+    unread: Mapping[str, str] = field(default_factory=dict)
+    #: why the list itself could not be read; then `rows` says nothing
+    failed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanInput:
+    """Everything that a plan depends on. Equal inputs give equal plans, byte for byte."""
+
+    tenant_guid: str
+    graph_url: str
+    existing: Existing = Existing.UPDATE
+    allow_deletes: bool = False
+    sources: tuple[Source, ...]
+    #: versions of the same set that are not restored: they tell who is who
+    siblings: tuple[Source, ...] = ()
+    live: Mapping[str, LiveType] = field(default_factory=dict)
+    #: the directory as cached: id → name of the groups that are there
+    groups: Mapping[str, str] = field(default_factory=dict)
+    #: (kind, source id) → the name that it had
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    checks: Mapping[tuple[str, str], Existence] = field(default_factory=dict)
+    mapping: Decisions = field(default_factory=dict)
+    #: item key → the id that an earlier restore gave to that policy
+    successors: Mapping[str, str] = field(default_factory=dict)
+
+    def live_of(self, type_key: str) -> LiveType:
+        """What the target has of that type."""
+        return self.live.get(type_key, LiveType(failed="It was not read."))
+
+
+def item_key(type_key: str, source_id: str) -> str:
+    """The natural key of an item."""
+    return f"{type_key}/{source_id}"
+
+
+def placeholder(key: str) -> str:
+    """What stands in paths and bodies for the id of an item that is not created yet."""
+    return f"{{created:{key}}}"
+
+
+#: What every placeholder begins with.
+PLACEHOLDER_MARK = "{created:"
