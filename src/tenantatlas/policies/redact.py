@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from tenantatlas.core.json import Json
@@ -39,12 +40,22 @@ class SecretStatus:
 
 def redact(policy_type: PolicyType, composed: Json) -> Json:
     """A copy in which every secret that is there reads •••."""
+    return with_secrets_replaced(policy_type, composed, lambda _value: REDACTED)
+
+
+def with_secrets_replaced(policy_type: PolicyType, composed: Json, stand_in: Callable[[Json], Json]) -> Json:
+    """A copy with something else in the place of every secret that is there."""
     body = paths.copied(composed)
     places = [found.place for found in secret_places(policy_type, body)]
-    places += [place for place in paths.find(body, "**.*") if _looks_secret(place.key, place.value)]
+    declared = {place.where for place in places}
+    places += [
+        place
+        for place in paths.find(body, "**.*")
+        if place.where not in declared and _looks_secret(place.key, place.value)
+    ]
     for place in places:
         if place.value is not None:
-            place.holder[place.key] = REDACTED
+            place.holder[place.key] = stand_in(place.value)
     return body
 
 
