@@ -5,9 +5,13 @@
     ├─ NotAllowed             not_allowed  no     yes        403   4
     ├─ NotFound               not_found    no     yes        404   5
     ├─ Conflict               conflict     no     yes        409   6
-    │   └─ TooMuchChange      too_much_change
+    │   ├─ TooMuchChange      too_much_change
+    │   └─ WritesHeld         writes_held
     ├─ Incomplete             incomplete   no     no         409   3
     ├─ StorageFailed          storage      no     yes        503   7     disk full, store damaged, key missing
+    ├─ DispatchFailed         queue.dispatch_failed           503   7     the engine did not take the run
+    ├─ WorkerLost             worker_lost  no     yes        500   1
+    ├─ InternalError          internal     no     yes        500   1     our bug, with a reference
     ├─ UpstreamError          upstream     no     no         502   7
     │   ├─ Throttled          throttled    yes    no
     │   ├─ Unavailable        unavailable  yes    no
@@ -91,6 +95,12 @@ class TooMuchChange(Conflict):
     code = "too_much_change"
 
 
+class WritesHeld(Conflict):
+    """Nothing is written to this tenant until a person confirms it."""
+
+    code = "writes_held"
+
+
 class Incomplete(AtlasError):
     """Finished, but not everything could be done."""
 
@@ -106,6 +116,29 @@ class StorageFailed(AtlasError):
     stops_run = True
     http_status = 503
     exit_code = 7
+
+
+class DispatchFailed(AtlasError):
+    """The work could not be handed over to the engine."""
+
+    code = "queue.dispatch_failed"
+    stops_run = True
+    http_status = 503
+    exit_code = 7
+
+
+class WorkerLost(AtlasError):
+    """The worker process was lost several times while this was in hand."""
+
+    code = "worker_lost"
+    stops_run = True
+
+
+class InternalError(AtlasError):
+    """Something unexpected happened, and this is our fault."""
+
+    code = "internal"
+    stops_run = True
 
 
 class UpstreamError(AtlasError):

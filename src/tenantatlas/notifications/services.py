@@ -17,7 +17,7 @@ def notify_user(
     tone: Tone | str = Tone.INFO,
     url: str = "",
 ) -> Notification:
-    """Tell the person about the subject: the first time a new row, later the same row, changed and unread again."""
+    """Tell the person about the subject: a new row at first, later the same one, changed and unread again."""
     now = clock.now()
     said = {
         "tenant_id": tenant_id,

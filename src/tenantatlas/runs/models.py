@@ -44,7 +44,10 @@ class OperationRun(TenantOwned):
     failures = models.JSONField(default=list)
     #: Related ids only, such as {"set": 12}.
     context = models.JSONField(default=dict)
-    incomplete = models.BooleanField(default=False)
+    #: What stopped the run, if anything did: {"code", "message", "hint"}.
+    error = models.JSONField(null=True, blank=True)
+    #: Why the result is not complete though no item failed: {"code", "message", "hint"}.
+    incomplete = models.JSONField(null=True, blank=True)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
     )

@@ -75,6 +75,10 @@ class ItemResult:
     details: Json = None
 
 
+class Fenced(Exception):
+    """The run is no longer this worker's: another one has it, or it has ended. Let it pass."""
+
+
 class RunContext(Protocol):
     """What an operation may ask of, and tell, the run that it works for. Safe to use from several threads."""
 
@@ -126,6 +130,8 @@ class Operation(Generic[P]):
     needs: ClassVar[Capability]
     aliases: ClassVar[tuple[str, ...]] = ()
     schedulable: ClassVar[bool] = False
+    #: False: failed items cannot be done again by a child run.
+    retryable: ClassVar[bool] = True
     #: True: takes the tenant's single-writer claim before it starts.
     writes_tenant: ClassVar[bool] = False
 
@@ -158,24 +164,28 @@ class Operation(Generic[P]):
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterable[ItemResult]:
         """Do the items in hand, yielding each result as it is known.
 
-        An item without a result goes back to pending when the run was asked to stop, and fails otherwise.
+        Return early when `ctx.cancelled()`: what has no result then was not begun. Before raising an error
+        that stops the run, yield a result for every item that was begun.
         """
         for item in items:
             if ctx.cancelled():
                 return
-            yield self.process_safely(ctx, item)
-
-    def process_safely(self, ctx: RunContext, item: RunItem) -> ItemResult:
-        """`process`, with an error that concerns only this item made its result."""
-        try:
-            return self.process(ctx, item)
-        except AtlasError as error:
-            if concerns_run(error):
-                raise
-            return failed_item(item.key, error)
+            try:
+                result = self.process(ctx, item)
+            except AtlasError as error:
+                if puts_aside(error):
+                    raise
+                yield failed_item(item.key, error)
+                if error.stops_run:
+                    raise
+            else:
+                yield result
 
     def settle(self, ctx: RunContext, item: RunItem) -> ItemResult | None:  # noqa: ARG002 - see the docstring
-        """A worker died with this item in hand: how did it end? None means: do it again."""
+        """The item was left in hand by a lost worker or a wait: how did it end? None means: not done yet.
+
+        Asked also when the run was told to stop, so that nothing stays unknown that can be known.
+        """
         return None
 
     def finish(self, ctx: RunContext) -> None:
@@ -185,11 +195,11 @@ class Operation(Generic[P]):
         """The run is being completed, perhaps without having started. Database only, same transaction."""
 
 
-def concerns_run(error: AtlasError) -> bool:
-    """Whether the error is about the whole run (stop it, or put it aside), not about the item in hand."""
+def puts_aside(error: AtlasError) -> bool:
+    """Whether the error asks for the run to be put aside until a time."""
     if isinstance(error, Throttled):
         return (error.retry_after or 0) > LONGEST_WAIT_IN_HAND
-    return error.stops_run or isinstance(error, Snoozed)
+    return isinstance(error, Snoozed)
 
 
 def failed_item(key: str, error: AtlasError, *, state: ItemState = ItemState.FAILED) -> ItemResult:

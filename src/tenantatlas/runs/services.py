@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .lifecycle import Trigger
+from django.db import transaction
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core import clock, ids
+from tenantatlas.core.errors import Conflict, NotAllowed, WritesHeld
+from tenantatlas.tenants.queries import require_capability
+
+from . import dispatch, journal, registry, rescue
+from .dedupe import identity_hash
+from .journal import NewRun
+from .lifecycle import RunStatus, Trigger
 from .models import OperationRun
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
     from tenantatlas.core.json import Json
     from tenantatlas.tenants.models import Tenant
+
+_POLL_SECONDS = 0.1
 
 
 def start_run(
@@ -28,8 +41,40 @@ def start_run(
 
     Params are the operation's dataclass or its JSON. `actor` None means the product itself (trigger
     system). A `nonce` makes the request a work of its own, started once however often it is submitted.
+    When the engine does not take it, the run comes back completed as failed, with `queue.dispatch_failed`.
     """
-    raise NotImplementedError
+    op = registry.get_operation(key)
+    _authorise(op, tenant=tenant, actor=actor, trigger=trigger)
+    given = registry.params_from_json(op, params)
+    op.check(given, tenant)
+    plain = registry.params_to_json(given)
+    what = plain if op.unique_by is None else {name: plain[name] for name in op.unique_by}
+    new = NewRun(
+        tenant=tenant,
+        operation=op.key,
+        subject=op.subject(given, tenant),
+        params=plain,
+        identity_hash=identity_hash(
+            tenant_id=tenant.pk, operation=op.key, target=op.target(given), params=what, nonce=nonce
+        ),
+        trigger=trigger,
+        actor=actor,
+        nonce=nonce,
+        parent=parent,
+    )
+    return journal.open_run(new, and_then=dispatch.hand_over_new)
+
+
+def _authorise(op: registry.Operation[Any], *, tenant: Tenant, actor: User | None, trigger: Trigger) -> None:
+    if actor is not None:
+        require_capability(actor, tenant, op.needs)
+    elif trigger is not Trigger.SYSTEM:
+        raise NotAllowed("A run needs somebody who started it.")
+    if op.writes_tenant and tenant.writes_held:
+        raise WritesHeld(
+            f"Nothing is written to {tenant.slug} until a person confirms it.",
+            hint="Our own store was restored from a backup: check it, then release the tenant's writes.",
+        )
 
 
 def cancel_run(run: OperationRun, *, actor: User | None) -> OperationRun:
@@ -37,34 +82,109 @@ def cancel_run(run: OperationRun, *, actor: User | None) -> OperationRun:
 
     Asking twice, or asking a completed run, changes nothing.
     """
-    raise NotImplementedError
+    if actor is not None:
+        require_capability(actor, run.tenant, Capability.RUN_CANCEL)
+    journal.ask_cancel(run.pk, actor=actor)
+    fresh = _fresh(run)
+    if fresh.status == RunStatus.QUEUED and fresh.started_at is None:
+        journal.end_unstarted(fresh.pk, dispatch=fresh.dispatch, error=None)
+        fresh = _fresh(run)
+    return fresh
 
 
 def retry_failed_items(
     run: OperationRun, *, actor: User | None, trigger: Trigger
 ) -> tuple[OperationRun, bool]:
-    """A child run that does again only the items that went wrong or were not started."""
-    raise NotImplementedError
+    """A child run that does again only the items that went wrong or were not started.
+
+    A run is retried once: asked again, the child is handed back, which can be retried in its turn.
+    """
+    op = registry.get_operation(run.operation)
+    _authorise(op, tenant=run.tenant, actor=actor, trigger=trigger)
+    if run.is_open:
+        raise Conflict("The run has not ended yet.", hint="Wait until it has, or cancel it.")
+    if not op.retryable:
+        raise Conflict(f"The items of {op.label.lower()} cannot be done again by themselves.")
+    if not run.may_retry:
+        raise Conflict("Nothing went wrong in this run, so there is nothing to do again.")
+    nonce = f"retry-{run.pk}"
+    new = NewRun(
+        tenant=run.tenant,
+        operation=op.key,
+        subject=f"Again: {run.subject.removeprefix('Again: ')}",
+        params=run.params,
+        identity_hash=identity_hash(
+            tenant_id=run.tenant_id, operation=op.key, target="", params={}, nonce=nonce
+        ),
+        trigger=trigger,
+        actor=actor,
+        nonce=nonce,
+        parent=run,
+    )
+
+    def complete(child: OperationRun) -> None:
+        journal.copy_failed_items(run, child)
+        dispatch.hand_over_new(child)
+
+    return journal.open_run(new, and_then=complete)
 
 
 def work_until_done(run: OperationRun, *, timeout: float | None = None) -> OperationRun:
-    """Return the run once it is completed (or the timeout has passed, as it then is).
+    """Return the run once it is completed (or the timeout in real seconds has passed, as it then is).
 
     When no worker is alive, this process becomes one until then.
     """
-    raise NotImplementedError
+    until = None if timeout is None else clock.monotonic() + timeout * clock.scale()
+    with contextlib.ExitStack() as stack:
+        while (fresh := _fresh(run)).is_open and (until is None or clock.monotonic() < until):
+            if not worker_alive():
+                stack.enter_context(_worker_here())
+            clock.sleep(_POLL_SECONDS * clock.scale())
+    return fresh
+
+
+@contextlib.contextmanager
+def _worker_here() -> Iterator[None]:
+    try:
+        launch_worker(embedded=True)
+    except Conflict:  # another process was quicker: it works the run
+        yield
+        return
+    try:
+        yield
+    finally:
+        stop_worker()
 
 
 def launch_worker(*, embedded: bool) -> None:
     """Make this process a worker. On SQLite it takes the lock of ATLAS_HOME, or raises `Conflict`."""
-    raise NotImplementedError
+    if dispatch.own_worker():
+        return
+    worker = ids.fresh_id()
+    dispatch.launch(worker=worker, keep=rescue.Keeper(worker=worker))
+    rescue.register_worker(worker, embedded=embedded)
+    rescue.dispatch_orphans(older_than=0)
 
 
 def stop_worker() -> None:
     """Stop claiming, park what is in hand at the next boundary, and give up the lock; within 35 seconds."""
-    raise NotImplementedError
+    worker = dispatch.own_worker()
+    if worker:
+        dispatch.stop()
+        rescue.retire_worker(worker)
 
 
 def worker_alive() -> bool:
     """Whether any process works runs now."""
-    raise NotImplementedError
+    return dispatch.alive()
+
+
+def prepare_engine() -> None:
+    """Create or upgrade the engine's own tables; part of migrating."""
+    with transaction.atomic():
+        dispatch.prepare()
+
+
+def _fresh(run: OperationRun) -> OperationRun:
+    found: OperationRun = OperationRun.all_tenants.select_related("tenant", "initiator").get(pk=run.pk)
+    return found

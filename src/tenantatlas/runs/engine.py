@@ -1,0 +1,472 @@
+"""DBOS carries runs and brings them back after a crash. The only module that knows it.
+
+One durable function works a run: `work_run(run_id, dispatch)`, workflow id `<install>:<run>:<dispatch>`.
+Its steps are the parts of `executor`; they keep their state in our rows, so a step that is done twice does
+nothing twice, and what the engine forgets the keeper hands over again. Nothing here is started by
+importing it, or by `check` and `migrate`: only `launch` starts threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import _serialization as dbos_serialization
+from dbos._dbos import _get_dbos_instance
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, connections
+
+from tenantatlas.core import clock
+
+from . import executor
+from .executor import Hand, Word
+from .lock import HomeLock
+from .models import Installation
+
+log = logging.getLogger(__name__)
+
+#: Part of every job's address. A constant: a hash of the source would strand what is in flight at each
+#: upgrade.
+APPLICATION_VERSION = "1"
+APPLICATION_NAME = "tenantatlas"
+SCHEMA = "dbos"
+WORKFLOW = "work_run"
+#: The executor of an embedded install; there is one at a time, so the next one takes over its jobs at launch.
+EMBEDDED_EXECUTOR = "embedded"
+INTERACTIVE_QUEUE, BULK_QUEUE = "interactive", "bulk"
+#: How many runs one process works at once, per queue.
+RUNS_AT_ONCE = {INTERACTIVE_QUEUE: 4, BULK_QUEUE: 2}
+_POLLING_SECONDS = {INTERACTIVE_QUEUE: 0.1, BULK_QUEUE: 0.25}
+_THREADS = sum(RUNS_AT_ONCE.values()) + 4
+_POOL = 10
+_DRAIN_SECONDS = 30.0
+_KEEPER_SECONDS = 0.25
+_MOST_RECOVERIES = 1000
+_HISTORY_AT_ONCE = 500
+_NEWEST_SQLITE_LACKING_SUBSEC = (3, 42)
+
+
+class JobState(StrEnum):
+    """What the engine knows of one hand-over."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    WORKING = "working"
+    OVER = "over"
+
+
+_JOB_STATES = {"ENQUEUED": JobState.WAITING, "DELAYED": JobState.WAITING, "PENDING": JobState.WORKING}
+
+
+@dataclass
+class _Process:
+    """What this process has running."""
+
+    store: sa.Engine | None = None
+    client: DBOSClient | None = None
+    worker: str = ""
+    home: HomeLock | None = None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    keeper: threading.Thread | None = None
+    in_hand: set[int] = field(default_factory=set)
+    guard: threading.RLock = field(default_factory=threading.RLock)
+
+
+_process = _Process()
+
+
+# ── The store ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class PickleRefused(ValueError):
+    """The engine's store holds a pickle: it was not written by us, and is not read."""
+
+
+def _refuse_pickle(*_args: Any, **_kwargs: Any) -> Any:
+    raise PickleRefused("pickles are neither written to nor read from the engine's store")
+
+
+# Choosing a JSON serializer leaves rows readable that say they are pickles; reading one would run its code.
+dbos_serialization.DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign]  # see above
+dbos_serialization.DefaultSerializer.serialize = _refuse_pickle  # type: ignore[method-assign]  # see above
+
+
+def _store_path() -> Path:
+    return Path(settings.ATLAS_HOME) / "engine.db"
+
+
+def _is_sqlite() -> bool:
+    return connection.vendor == "sqlite"
+
+
+def _unixepoch(*modifiers: str) -> float | int:
+    """SQLite's `unixepoch`, as its version 3.42 has it; the engine asks for no other forms."""
+    seconds = datetime.now(UTC).timestamp()
+    return round(seconds, 3) if "subsec" in modifiers else int(seconds)
+
+
+def _prepare_sqlite(dbapi: sqlite3.Connection, _record: Any) -> None:
+    dbapi.isolation_level = "IMMEDIATE"
+    dbapi.execute("PRAGMA busy_timeout=30000")
+    dbapi.execute("PRAGMA journal_mode=WAL")
+    # Losing the last commits at power loss is enough here: our own file is the truth, and hands over again.
+    dbapi.execute("PRAGMA synchronous=NORMAL")
+    dbapi.execute("PRAGMA foreign_keys=ON")
+    if sqlite3.sqlite_version_info < _NEWEST_SQLITE_LACKING_SUBSEC:
+        dbapi.create_function("unixepoch", -1, _unixepoch)
+
+
+def _make_store() -> sa.Engine:
+    if _is_sqlite():
+        path = _store_path()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+        store = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)), pool_size=_POOL, max_overflow=0, pool_timeout=30
+        )
+        sa.event.listen(store, "connect", _prepare_sqlite)
+        return store
+    place = connection.settings_dict
+    named = {
+        "dbname": place["NAME"],
+        "user": place["USER"],
+        "password": place["PASSWORD"],
+        "host": place["HOST"],
+        "port": place["PORT"],
+    }
+    arguments = {name: value for name, value in named.items() if value}
+    return sa.create_engine(
+        "postgresql+psycopg://",
+        connect_args={**arguments, **place.get("OPTIONS", {}), "application_name": "tenantatlas-engine"},
+        pool_size=_POOL,
+        max_overflow=0,
+        pool_timeout=30,
+        pool_pre_ping=True,
+    )
+
+
+def _make_client(store: sa.Engine) -> DBOSClient:
+    return DBOSClient(
+        system_database_engine=store,
+        dbos_system_schema=SCHEMA,
+        serializer=dbos_serialization.DBOSPortableJSON,
+        application_name=APPLICATION_NAME,
+        lazy=True,
+        retry_connection_errors=False,
+    )
+
+
+@contextlib.contextmanager
+def _client() -> Iterator[DBOSClient]:
+    """This process's client while it is a worker; otherwise one for the block."""
+    if _process.client is not None:
+        yield _process.client
+        return
+    store = _make_store()
+    client = _make_client(store)
+    try:
+        yield client
+    finally:
+        client.destroy()
+        store.dispose()
+
+
+def prepare_store() -> None:
+    """Create or upgrade the engine's tables and queues. Repeatable; changes nothing that is current."""
+    _quieten()
+    with _client() as client:
+        client._sys_db.run_migrations()
+        for name, number in RUNS_AT_ONCE.items():
+            client.register_queue(
+                name,
+                worker_concurrency=number,
+                polling_interval_sec=_POLLING_SECONDS[name],
+                application_name=APPLICATION_NAME,
+            )
+
+
+def store_is_prepared() -> bool:
+    """Whether the engine's tables are there."""
+    if _is_sqlite():
+        return _store_path().exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{SCHEMA}.queues"])
+        return bool(cursor.fetchone()[0])
+
+
+def _quieten() -> None:
+    """Let the engine's warnings go where ours go; it would print to the terminal otherwise."""
+    logger = logging.getLogger("dbos")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.setLevel(logging.WARNING)
+
+
+# ── Jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def install_key() -> str:
+    """The key of this install, made when first asked for."""
+    found = Installation.objects.filter(pk=1).first()
+    if found is None:
+        found, _ = Installation.objects.get_or_create(pk=1)
+    return found.key
+
+
+def job_id(run_id: int, dispatch: int) -> str:
+    """The engine's name for this hand-over of the run."""
+    return f"{install_key()}:{run_id}:{dispatch}"
+
+
+def hand_over(run_id: int, dispatch: int, *, bulk: bool) -> None:
+    """Give the run to the engine. Doing it twice under one dispatch number is harmless.
+
+    On PostgreSQL this is part of the caller's transaction; on SQLite call it after the commit.
+    """
+    queue = BULK_QUEUE if bulk else INTERACTIVE_QUEUE
+    if not _is_sqlite():
+        _enqueue_in_transaction(run_id, dispatch, queue=queue)
+        return
+    with _client() as client:
+        client.enqueue(
+            {
+                "workflow_name": WORKFLOW,
+                "queue_name": queue,
+                "workflow_id": job_id(run_id, dispatch),
+                "app_version": APPLICATION_VERSION,
+            },
+            run_id,
+            dispatch,
+        )
+
+
+def _enqueue_in_transaction(run_id: int, dispatch: int, *, queue: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {SCHEMA}.enqueue_workflow("
+            "workflow_name => %s, queue_name => %s, positional_args => ARRAY[%s::json, %s::json], "
+            "workflow_id => %s, app_version => %s, application_name => %s)",
+            [
+                WORKFLOW,
+                queue,
+                str(run_id),
+                str(dispatch),
+                job_id(run_id, dispatch),
+                APPLICATION_VERSION,
+                APPLICATION_NAME,
+            ],
+        )
+
+
+def job_states(handed: Iterable[tuple[int, int]]) -> dict[tuple[int, int], JobState]:
+    """What the engine knows of these (run id, dispatch) pairs."""
+    pairs = list(handed)
+    install = install_key()
+    names = {f"{install}:{run_id}:{dispatch}": (run_id, dispatch) for run_id, dispatch in pairs}
+    states = dict.fromkeys(pairs, JobState.NONE)
+    if not names:
+        return states
+    with _client() as client:
+        for job in client.list_workflows(workflow_ids=list(names), load_input=False, load_output=False):
+            states[names[job.workflow_id]] = _JOB_STATES.get(job.status, JobState.OVER)
+    return states
+
+
+def drop_job(run_id: int, dispatch: int) -> None:
+    """Take the hand-over back: it will not start, and whoever works it is stopped at the next step."""
+    with _client() as client:
+        client.cancel_workflows([job_id(run_id, dispatch)])
+
+
+def forget_finished(before: datetime) -> int:
+    """Delete the engine's history of jobs that ended before the moment; returns how many."""
+    with _client() as client:
+        old = client.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            completed_before=before.isoformat(),
+            limit=_HISTORY_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        names = [job.workflow_id for job in old]
+        if names:
+            client.delete_workflows(names)
+    return len(names)
+
+
+# ── The durable function ──────────────────────────────────────────────────────────────────────────────────
+
+
+class StoreAway(Exception):
+    """Our own database could not be reached during a step; the step is tried again."""
+
+
+def _hand() -> Hand:
+    return Hand(worker=_process.worker, stopping=_process.stopping)
+
+
+def _step(part: Callable[..., Word]) -> Callable[[int, int], str]:
+    """A part of the work as a step: its word is what the engine remembers, nothing else."""
+
+    def step(run_id: int, dispatch: int) -> str:
+        try:
+            return part(run_id, dispatch=dispatch, hand=_hand()).value
+        except (OperationalError, InterfaceError) as error:
+            log.warning("step_interrupted", extra={"run": run_id, "part": part.__name__}, exc_info=error)
+            raise StoreAway(type(error).__name__) from None
+        finally:
+            connections.close_all()
+
+    return DBOS.step(
+        name=part.__name__, retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
+    )(step)
+
+
+_begin, _plan, _work, _finish = (
+    _step(part) for part in (executor.begin, executor.plan, executor.work, executor.finish)
+)
+
+
+@DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
+def work_run(run_id: int, dispatch: int) -> str:
+    """Work one run: begin, plan, work until nothing is left, finish. That order is a promise."""
+    with _counted(run_id):
+        word = _begin(run_id, dispatch)
+        if word == Word.GO:
+            word = _plan(run_id, dispatch)
+        while word == Word.GO:
+            word = _work(run_id, dispatch)
+        if word == Word.DONE:
+            word = _finish(run_id, dispatch)
+        return word
+
+
+@contextlib.contextmanager
+def _counted(run_id: int) -> Iterator[None]:
+    with _process.guard:
+        _process.in_hand.add(run_id)
+    try:
+        yield
+    finally:
+        with _process.guard:
+            _process.in_hand.discard(run_id)
+
+
+# ── This process as a worker ──────────────────────────────────────────────────────────────────────────────
+
+
+def launched() -> bool:
+    """Whether this process is a worker."""
+    return bool(_process.worker)
+
+
+def worker_id() -> str:
+    """This process's name as a worker; empty when it is none."""
+    return _process.worker
+
+
+def home_lock() -> HomeLock:
+    """The lock of this install's home folder."""
+    return _process.home or HomeLock(Path(settings.ATLAS_HOME))
+
+
+def launch(*, worker: str, keep: Callable[[], None]) -> None:
+    """Start working runs in this process; `keep` is called again and again from a thread of its own.
+
+    On SQLite the home's lock is taken first, or `Conflict` raised.
+    """
+    with _process.guard:
+        if launched():
+            return
+        lock = home_lock()
+        if _is_sqlite():
+            lock.acquire()
+        _process.home, _process.worker, _process.stopping = lock, worker, threading.Event()
+    try:
+        _launch_engine()
+    except BaseException:
+        _give_up()
+        raise
+    _process.keeper = threading.Thread(target=_keep, args=(keep,), name="keeper", daemon=True)
+    _process.keeper.start()
+
+
+def _launch_engine() -> None:
+    _quieten()
+    _process.store = _make_store()
+    _process.client = _make_client(_process.store)
+    prepare_store()
+    config: DBOSConfig = {
+        "name": APPLICATION_NAME,
+        "system_database_engine": _process.store,
+        "dbos_system_schema": SCHEMA,
+        "application_version": APPLICATION_VERSION,
+        "executor_id": EMBEDDED_EXECUTOR if _is_sqlite() else _process.worker,
+        "serializer": dbos_serialization.DBOSPortableJSON,
+        "max_executor_threads": _THREADS,
+        "use_listen_notify": False,
+        "notification_listener_polling_interval_sec": 5.0,
+        "log_level": "WARNING",
+        "enable_otlp": False,
+    }
+    DBOS(config=config)
+    DBOS.listen_queues(list(RUNS_AT_ONCE))
+    DBOS.launch()
+
+
+def _keep(keep: Callable[[], None]) -> None:
+    try:
+        while not _process.stopping.wait(_KEEPER_SECONDS):
+            try:
+                keep()
+            except Exception:
+                log.exception("keeper_failed")
+                connections.close_all()
+    finally:
+        connections.close_all()
+
+
+def stop() -> None:
+    """Take no more runs, let those in hand park at their next boundary, end all threads, give up the lock."""
+    with _process.guard:
+        if not launched():
+            return
+        _process.stopping.set()
+    if _process.keeper is not None:
+        _process.keeper.join(timeout=_DRAIN_SECONDS)
+    _stop_claiming()
+    until = clock.monotonic() + _DRAIN_SECONDS * clock.scale()
+    while _process.in_hand and clock.monotonic() < until:
+        clock.sleep(0.05 * clock.scale())
+    if _process.in_hand:
+        log.warning("runs_left_in_hand", extra={"runs": sorted(_process.in_hand)})
+    _give_up()
+
+
+def _stop_claiming() -> None:
+    for event in _get_dbos_instance().background_thread_stop_events:
+        event.set()
+
+
+def _give_up() -> None:
+    DBOS.destroy()
+    if _process.client is not None:
+        _process.client.destroy()
+    if _process.store is not None:
+        _process.store.dispose()
+    if _process.home is not None:
+        _process.home.release()
+    _process.client = _process.store = _process.keeper = _process.home = None
+    _process.worker = ""

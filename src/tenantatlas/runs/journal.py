@@ -1,0 +1,671 @@
+"""The only writer of runs and their items.
+
+Every change is a guarded update: it names what it believes (status, dispatch number, item state), and the
+number of rows changed is checked. A worker whose dispatch number is no longer the run's changes nothing
+and learns that it is `Fenced`. A change, its timeline line, its audit entry and its notification are one
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F, Max, Min, Q
+from django.db.models.functions import Coalesce
+
+from tenantatlas.audit.services import record_event
+from tenantatlas.core import clock
+from tenantatlas.core.errors import AtlasError, Conflict
+from tenantatlas.core.json import Json
+from tenantatlas.core.log import redact_text
+from tenantatlas.notifications.services import notify_user
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.scope import tenant_scope
+
+from . import registry
+from .lifecycle import (
+    BAD_ITEM_STATES,
+    OPEN_ITEM_STATES,
+    OPEN_STATUSES,
+    RETRIED_ITEM_STATES,
+    EventKind,
+    ItemState,
+    Outcome,
+    RunEnd,
+    RunStatus,
+    Trigger,
+    WaitReason,
+    count_items,
+    roll_up,
+)
+from .models import OperationRun, RunEvent, RunItem
+from .registry import Fenced, ItemResult, ItemSpec
+
+if TYPE_CHECKING:
+    from tenantatlas.accounts.models import User
+
+_INSERT_AT_ONCE = 500
+_FAILURES_KEPT = 20
+_ATTEMPTS_TO_OPEN = 50
+
+_OPEN = [status.value for status in OPEN_STATUSES]
+_OPEN_ITEMS = [state.value for state in OPEN_ITEM_STATES]
+_BAD_ITEMS = [state.value for state in BAD_ITEM_STATES]
+
+_TONES = {
+    Outcome.SUCCEEDED: "success",
+    Outcome.PARTIALLY_SUCCEEDED: "warning",
+    Outcome.FAILED: "danger",
+    Outcome.BLOCKED: "purple",
+    Outcome.CANCELLED: "neutral",
+}
+_WORDS = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.PARTIALLY_SUCCEEDED: "partly succeeded",
+    Outcome.FAILED: "failed",
+    Outcome.BLOCKED: "is blocked",
+    Outcome.CANCELLED: "was cancelled",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """Everything that is decided before a run exists."""
+
+    tenant: Tenant
+    operation: str
+    subject: str
+    params: dict[str, Json]
+    identity_hash: str
+    trigger: Trigger
+    actor: User | None
+    nonce: str = ""
+    parent: OperationRun | None = None
+
+
+def _runs() -> Any:
+    return OperationRun.all_tenants
+
+
+def _items(run_id: int) -> Any:
+    return RunItem.all_tenants.filter(run_id=run_id)
+
+
+def describe_error(error: AtlasError) -> dict[str, str]:
+    """An error as a run keeps it: stable code, short sanitised message, hint."""
+    return {
+        "code": error.code,
+        "message": redact_text(error.message)[:300],
+        "hint": redact_text(error.hint)[:300],
+    }
+
+
+# ── A run begins ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def insert_run(new: NewRun) -> OperationRun:
+    """Insert the run with its first timeline line, audit entry and notification. Raises `IntegrityError`.
+
+    Call within a transaction; `find_winner` says who was first.
+    """
+    run = OperationRun(
+        tenant=new.tenant,
+        operation=new.operation,
+        subject=new.subject[:200],
+        initiator=new.actor,
+        initiator_name=(new.actor.display_name if new.actor else "TenantAtlas")[:200],
+        trigger=new.trigger.value,
+        identity_hash=new.identity_hash,
+        nonce=new.nonce,
+        params=new.params,
+        parent=new.parent,
+        context=dict(new.parent.context) if new.parent else {},
+    )
+    run.save(force_insert=True)
+    _tell_timeline(run, EventKind.QUEUED, f"Started by {run.initiator_name}")
+    _audit(run, "started", actor=new.actor, details={"trigger": run.trigger, "params": run.params})
+    _notify(run, title=f"{registry.label_of(run.operation)}: {run.subject}", body="Queued", tone="info")
+    return run
+
+
+def find_winner(new: NewRun) -> OperationRun | None:
+    """The run that is this one already: submitted before under this nonce, or open with this identity."""
+    same = Q(identity_hash=new.identity_hash, status__in=_OPEN)
+    if new.nonce:
+        same |= Q(operation=new.operation, nonce=new.nonce)
+    found: OperationRun | None = _runs().filter(same, tenant=new.tenant).order_by("id").first()
+    return found
+
+
+def open_run(new: NewRun, *, and_then: Any) -> tuple[OperationRun, bool]:
+    """Insert the run and call `and_then(run)` in one transaction, or hand back the run that was first."""
+    failed: IntegrityError | None = None
+    for _ in range(_ATTEMPTS_TO_OPEN):
+        try:
+            with transaction.atomic():
+                run = insert_run(new)
+                and_then(run)
+        except IntegrityError as error:
+            failed = error
+            winner = find_winner(new)
+            if winner is not None:
+                return winner, False
+        else:
+            return run, True
+    raise Conflict("The run could not be started, although nothing like it is open.") from failed
+
+
+def copy_failed_items(source: OperationRun, child: OperationRun) -> int:
+    """Give the child the source's items that went wrong or were not started; the child needs no plan then."""
+    wanted = [state.value for state in RETRIED_ITEM_STATES]
+    rows = [
+        RunItem(
+            tenant_id=child.tenant_id,
+            run=child,
+            position=position,
+            **{name: getattr(item, name) for name in ("key", "label", "type_key", "lane", "payload")},
+        )
+        for position, item in enumerate(_items(source.pk).filter(state__in=wanted).order_by("position"))
+    ]
+    RunItem.all_tenants.bulk_create(rows, batch_size=_INSERT_AT_ONCE)
+    counts = count_items({ItemState.PENDING: len(rows)})
+    _runs().filter(pk=child.pk).update(planned_at=clock.now(), counts=counts)
+    child.counts = counts
+    return len(rows)
+
+
+# ── A worker takes it, keeps it, gives it back ────────────────────────────────────────────────────────────
+
+
+def claim_run(run_id: int, *, dispatch: int, worker: str) -> bool:
+    """Take the queued run for this worker, or one of the same dispatch from a worker that is gone."""
+    now = clock.now()
+    mine = {"status": RunStatus.RUNNING, "worker": worker, "heartbeat_at": now, "attempts": F("attempts") + 1}
+    with transaction.atomic():
+        queued = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED)
+        if queued.update(
+            **mine, waiting_reason="", waiting_until=None, started_at=Coalesce(F("started_at"), now)
+        ):
+            _tell_timeline_of(run_id, EventKind.CLAIMED, f"Worker {worker}")
+            return True
+        left = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING).exclude(worker=worker)
+        if left.update(**mine, stalls=F("stalls") + 1):
+            _tell_timeline_of(run_id, EventKind.RESCUED, f"Picked up again by worker {worker}")
+            return True
+    return bool(
+        _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING, worker=worker).exists()
+    )
+
+
+def claim_writer(run: OperationRun) -> bool:
+    """Make the run the only writer of its tenant; False while another one is."""
+    free = Q(writer_run=None) | Q(writer_run=run.pk)
+    if Tenant.objects.filter(free, pk=run.tenant_id, writes_held=False).update(writer_run=run.pk):
+        return True
+    holder = Tenant.objects.filter(pk=run.tenant_id).values_list("writer_run", flat=True).first()
+    if holder is None or _runs().filter(pk=holder, status__in=_OPEN).exists():
+        return False
+    gone = Tenant.objects.filter(pk=run.tenant_id, writer_run=holder, writes_held=False)
+    return bool(gone.update(writer_run=run.pk))
+
+
+def beat(run_id: int, *, dispatch: int, **changes: Any) -> None:
+    """Say that the run is worked on, with the changes given; `Fenced` when it is no longer ours."""
+    ours = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING)
+    if not ours.update(heartbeat_at=clock.now(), **changes):
+        raise Fenced(f"run {run_id} is no longer worked under dispatch {dispatch}")
+
+
+def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None) -> bool:
+    """Back to queued under the next dispatch number, with the reason; False when it is no longer ours.
+
+    Items in hand stay so: whoever takes the run next settles them first.
+    """
+    with transaction.atomic():
+        ours = _runs().filter(pk=run_id, dispatch=dispatch, status__in=_OPEN)
+        if not ours.update(
+            status=RunStatus.QUEUED,
+            dispatch=F("dispatch") + 1,
+            worker="",
+            waiting_reason=reason,
+            waiting_until=until,
+            dispatched_at=clock.now(),
+        ):
+            return False
+        _tell_wait(run_id, reason=reason, until=until)
+    return True
+
+
+def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
+    """Take the running run from the worker that lost it: queued again under the next dispatch number."""
+    with transaction.atomic():
+        lost = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING)
+        if not lost.update(
+            status=RunStatus.QUEUED,
+            dispatch=F("dispatch") + 1,
+            worker="",
+            stalls=F("stalls") + 1,
+            waiting_reason="",
+            waiting_until=None,
+            dispatched_at=clock.now(),
+        ):
+            return False
+        _tell_timeline_of(run_id, EventKind.RESCUED, why)
+    return True
+
+
+def renumber_dispatch(run_id: int, *, dispatch: int) -> bool:
+    """Give the queued run the next dispatch number, because its present one was used up in the engine."""
+    queued = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED)
+    return bool(queued.update(dispatch=F("dispatch") + 1, dispatched_at=clock.now()))
+
+
+def end_wait(run_id: int, *, dispatch: int) -> bool:
+    """The queued run waits no longer; True for exactly one caller, who hands it over."""
+    waiting = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED).exclude(waiting_reason="")
+    return bool(waiting.update(waiting_reason="", waiting_until=None, dispatched_at=clock.now()))
+
+
+def mark_dispatched(run_id: int, *, dispatch: int) -> bool:
+    """The queued run was handed over again; True for exactly one of several callers is not promised."""
+    queued = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED)
+    return bool(queued.update(dispatched_at=clock.now()))
+
+
+def set_waiting(run_id: int, *, dispatch: int, reason: str, until: datetime | None) -> None:
+    """Tell watchers what the run in hand waits for; an empty reason says it goes on."""
+    with transaction.atomic():
+        before = _runs().filter(pk=run_id).values_list("waiting_reason", flat=True).first()
+        beat(run_id, dispatch=dispatch, waiting_reason=reason, waiting_until=until)
+        if reason != before:
+            _tell_wait(run_id, reason=reason, until=until)
+
+
+def set_context(run_id: int, *, dispatch: int, related: dict[str, Json]) -> dict[str, Json]:
+    """Add related ids to the run and return them all."""
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch)
+        context = {**_runs().filter(pk=run_id).values_list("context", flat=True).get(), **related}
+        _runs().filter(pk=run_id).update(context=context)
+    return context
+
+
+def note_error(run_id: int, *, dispatch: int, error: AtlasError) -> None:
+    """Keep what stopped the run, until it is completed."""
+    beat(run_id, dispatch=dispatch, error=describe_error(error))
+
+
+def note_incomplete(run_id: int, *, dispatch: int, code: str, message: str) -> None:
+    """Keep why the result is not complete."""
+    said = {"code": code, "message": redact_text(message)[:300], "hint": ""}
+    beat(run_id, dispatch=dispatch, incomplete=said)
+
+
+# ── Items ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def add_items(run: OperationRun, *, dispatch: int, specs: Iterable[ItemSpec]) -> int:
+    """Add the items that are not there yet, in the order given; returns how many were new."""
+    with transaction.atomic():
+        beat(run.pk, dispatch=dispatch)
+        rows = _items(run.pk)
+        before = rows.count()
+        top = rows.aggregate(top=Max("position"))["top"]
+        first = 0 if top is None else top + 1
+        RunItem.all_tenants.bulk_create(
+            [
+                RunItem(
+                    tenant_id=run.tenant_id,
+                    run_id=run.pk,
+                    position=position,
+                    key=spec.key,
+                    label=redact_text(spec.label)[:400],
+                    type_key=spec.type_key,
+                    lane=spec.lane,
+                    payload=spec.payload,
+                )
+                for position, spec in enumerate(specs, start=first)
+            ],
+            batch_size=_INSERT_AT_ONCE,
+            ignore_conflicts=True,
+        )
+        _store_counts(run.pk)
+        return int(rows.count() - before)
+
+
+def mark_planned(run_id: int, *, dispatch: int) -> None:
+    """The plan is complete: from now on the run's total can be trusted."""
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch, planned_at=clock.now())
+        _store_counts(run_id)
+
+
+def open_lanes(run_id: int) -> list[str]:
+    """The lanes that have items left to do, in the order of their first item."""
+    lanes = _items(run_id).filter(state__in=_OPEN_ITEMS).values("lane").annotate(first=Min("position"))
+    return [row["lane"] for row in lanes.order_by("first")]
+
+
+def items_left_in_hand(run_id: int, *, lane: str) -> list[RunItem]:
+    """The lane's items that someone took in hand and left without a result."""
+    return list(_items(run_id).filter(state=ItemState.IN_HAND, lane=lane).order_by("position"))
+
+
+def take_items(run_id: int, *, dispatch: int, lane: str, size: int) -> list[RunItem]:
+    """Take the lane's next pending items in hand."""
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch)
+        pending = _items(run_id).filter(state=ItemState.PENDING)
+        taken = list(pending.filter(lane=lane).order_by("position")[:size])
+        if not taken:
+            return []
+        now = clock.now()
+        changed = pending.filter(pk__in=[item.pk for item in taken]).update(
+            state=ItemState.IN_HAND, attempts=F("attempts") + 1, started_at=now
+        )
+        if changed != len(taken):
+            raise Fenced(f"items of run {run_id} were taken by someone else")
+    for item in taken:
+        item.state, item.started_at, item.attempts = ItemState.IN_HAND, now, item.attempts + 1
+    return taken
+
+
+def release_items(run_id: int, *, dispatch: int, keys: Sequence[str]) -> None:
+    """Put back items in hand that were not begun."""
+    if not keys:
+        return
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch)
+        _items(run_id).filter(state=ItemState.IN_HAND, key__in=keys).update(state=ItemState.PENDING)
+
+
+def record_results(run_id: int, *, dispatch: int, results: Sequence[ItemResult]) -> None:
+    """Store how these items ended, all or none; an item that has ended before is refused."""
+    if not results:
+        return
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch, stalls=0)
+        changed = _update_items(run_id, results)
+        if changed != len(results):
+            raise ValueError(
+                f"run {run_id}: {len(results)} results for {changed} open items "
+                f"({', '.join(result.key for result in results[:5])} …)"
+            )
+        _store_counts(run_id)
+
+
+_RESULT_COLUMNS = (
+    "state",
+    "action",
+    "reason",
+    "message",
+    "hint",
+    "before_digest",
+    "after_digest",
+    "request_id",
+    "details",
+    "ended_at",
+)
+
+
+def _update_items(run_id: int, results: Sequence[ItemResult]) -> int:
+    ops, now = connection.ops, clock.now()
+    table = connection.ops.quote_name(RunItem._meta.db_table)
+    sets = ", ".join(f"{ops.quote_name(name)} = %s" for name in _RESULT_COLUMNS)
+    details = RunItem._meta.get_field("details")
+    rows = [
+        (
+            result.state.value,
+            result.action[:40],
+            result.reason[:60],
+            redact_text(result.message)[:600],
+            redact_text(result.hint)[:400],
+            result.before_digest,
+            result.after_digest,
+            result.request_id[:64],
+            details.get_db_prep_save(result.details, connection),
+            ops.adapt_datetimefield_value(now),
+            run_id,
+            result.key,
+            *_OPEN_ITEMS,
+        )
+        for result in results
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET {sets} WHERE run_id = %s AND {ops.quote_name('key')} = %s "  # noqa: S608 - names are ours
+            "AND state IN (%s, %s)",
+            rows,
+        )
+        return int(cursor.rowcount)
+
+
+def _store_counts(run_id: int) -> dict[str, int]:
+    by_state = _items(run_id).values_list("state").annotate(number=Count("pk")).order_by()
+    counts = count_items(dict(by_state))
+    _runs().filter(pk=run_id, status__in=_OPEN).update(counts=counts)
+    return counts
+
+
+# ── A run ends ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def leave_unstarted(run_id: int, *, dispatch: int, writes: bool) -> int:
+    """The run stops: what is pending was not started; what is in hand is unknown if the run writes."""
+    with transaction.atomic():
+        beat(run_id, dispatch=dispatch)
+        now = clock.now()
+        if writes:
+            _items(run_id).filter(state=ItemState.IN_HAND).update(
+                state=ItemState.UNKNOWN,
+                reason="interrupted",
+                message="The run stopped while this was in hand.",
+                ended_at=now,
+            )
+        left = _items(run_id).filter(state__in=_OPEN_ITEMS)
+        number = int(left.update(state=ItemState.NOT_STARTED, ended_at=now))
+        _store_counts(run_id)
+    return number
+
+
+def finish_run(run_id: int, *, dispatch: int) -> OperationRun | None:
+    """Complete the run with the outcome that its items, its error and its cancellation add up to.
+
+    None when it was completed before, or is no longer ours.
+    """
+    with transaction.atomic():
+        run = _locked(run_id)
+        if run is None or run.dispatch != dispatch or run.status != RunStatus.RUNNING:
+            return None
+        _complete(run, cancelled=_was_cut_short(run))
+    return run
+
+
+def end_unstarted(run_id: int, *, dispatch: int, error: AtlasError | None) -> bool:
+    """Complete a queued run that nobody has in hand: cancelled without an error, else failed by it."""
+    with transaction.atomic():
+        run = _locked(run_id)
+        if run is None or run.dispatch != dispatch or run.status != RunStatus.QUEUED:
+            return False
+        if error is not None:
+            run.error = describe_error(error)
+        _items(run_id).filter(state__in=_OPEN_ITEMS).update(state=ItemState.NOT_STARTED, ended_at=clock.now())
+        _complete(run, cancelled=error is None)
+    return True
+
+
+def ask_cancel(run_id: int, *, actor: User | None) -> bool:
+    """Note that the run shall stop; True the first time. A wait ends: stopping does not wait for it."""
+    name = actor.display_name if actor else "TenantAtlas"
+    with transaction.atomic():
+        running = _runs().filter(pk=run_id, status__in=_OPEN, cancel_asked_at=None)
+        if not running.update(cancel_asked_at=clock.now(), cancel_asked_by=name[:200]):
+            return False
+        run = _runs().select_related("tenant").get(pk=run_id)
+        _tell_timeline(run, EventKind.CANCEL_ASKED, f"By {name}")
+        _audit(run, "cancel_asked", actor=actor, details={})
+        waiting = _runs().filter(pk=run_id, status=RunStatus.QUEUED).exclude(waiting_reason="")
+        waiting.update(waiting_until=clock.now())
+    return True
+
+
+def delete_ended_before(moment: datetime, *, limit: int) -> int:
+    """Delete at most so many runs completed before the moment, with their items and timeline."""
+    old = _runs().filter(status=RunStatus.COMPLETED, ended_at__lt=moment).order_by("ended_at")
+    ids = list(old.values_list("pk", flat=True)[:limit])
+    with transaction.atomic():
+        _runs().filter(parent_id__in=ids).update(parent=None)
+        _runs().filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _locked(run_id: int) -> OperationRun | None:
+    rows = _runs().select_related("tenant")
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update(of=("self",))
+    run: OperationRun | None = rows.filter(pk=run_id).first()
+    return run
+
+
+def _was_cut_short(run: OperationRun) -> bool:
+    if run.cancel_asked_at is None:
+        return False
+    return run.planned_at is None or _items(run.pk).filter(state=ItemState.NOT_STARTED).exists()
+
+
+def _complete(run: OperationRun, *, cancelled: bool) -> None:
+    counts = _store_counts(run.pk)
+    outcome = roll_up(
+        RunEnd(
+            counts=counts,
+            cancelled=cancelled,
+            error_code=(run.error or {}).get("code", ""),
+            incomplete=run.incomplete is not None,
+        )
+    )
+    believed = {"status": run.status, "dispatch": run.dispatch}
+    run.status, run.outcome, run.ended_at = RunStatus.COMPLETED.value, outcome.value, clock.now()
+    run.counts, run.failures = counts, _failures(run)
+    run.waiting_reason, run.waiting_until = "", None
+    changed = (
+        _runs()
+        .filter(pk=run.pk, **believed)
+        .update(
+            status=run.status,
+            outcome=run.outcome,
+            ended_at=run.ended_at,
+            counts=counts,
+            failures=run.failures,
+            error=run.error,
+            waiting_reason="",
+            waiting_until=None,
+        )
+    )
+    if not changed:
+        raise Fenced(f"run {run.pk} was completed by someone else")
+    _release_writer(run)
+    _tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
+    _audit(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
+    _notify(
+        run,
+        title=f"{registry.label_of(run.operation)} {_WORDS[outcome]}: {run.subject}",
+        body=run.failures[0]["message"] if run.failures else "",
+        tone=_TONES[outcome],
+    )
+    _tell_operation(run)
+
+
+def _tell_operation(run: OperationRun) -> None:
+    try:
+        op = registry.get_operation(run.operation)
+    except AtlasError:
+        return
+    with tenant_scope(run.tenant):
+        op.ended(run)
+
+
+def _failures(run: OperationRun) -> list[dict[str, Json]]:
+    rows = (
+        _items(run.pk)
+        .filter(state__in=_BAD_ITEMS)
+        .values("reason")
+        .annotate(count=Count("pk"), message=Min("message"), hint=Max("hint"))
+        .order_by("-count", "reason")[:_FAILURES_KEPT]
+    )
+    found = [
+        {
+            "code": row["reason"] or "failed",
+            "message": row["message"],
+            "hint": row["hint"],
+            "count": row["count"],
+        }
+        for row in rows
+    ]
+    for said in (run.incomplete, run.error):
+        if said and said["code"] not in {row["code"] for row in found}:
+            found.insert(0, {**said, "count": 1})
+    return found
+
+
+def _release_writer(run: OperationRun) -> None:
+    if Tenant.objects.filter(pk=run.tenant_id, writer_run=run.pk).update(writer_run=None):
+        _runs().filter(
+            tenant_id=run.tenant_id, status=RunStatus.QUEUED, waiting_reason=WaitReason.TENANT_BUSY
+        ).update(waiting_until=clock.now())
+
+
+# ── What is told about it ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _tell_timeline(run: OperationRun, kind: EventKind, message: str) -> None:
+    RunEvent.all_tenants.bulk_create(
+        [RunEvent(tenant_id=run.tenant_id, run_id=run.pk, kind=kind.value, message=message[:300])]
+    )
+
+
+def _tell_timeline_of(run_id: int, kind: EventKind, message: str) -> None:
+    _tell_timeline(_runs().only("pk", "tenant_id").get(pk=run_id), kind, message)
+
+
+def _tell_wait(run_id: int, *, reason: str, until: datetime | None) -> None:
+    """A line for the wait; waiting again for the same queue of writers adds none."""
+    if not reason:
+        return
+    kind = EventKind.THROTTLED if reason == WaitReason.THROTTLED else EventKind.WAITING
+    words = f"Waiting: {reason.replace('_', ' ')}"
+    if reason == WaitReason.TENANT_BUSY:
+        last = RunEvent.all_tenants.filter(run_id=run_id).order_by("-id").first()
+        if last is not None and last.message == words:
+            return
+    elif until is not None:
+        words += f", until {until:%Y-%m-%d %H:%M:%S} UTC"
+    _tell_timeline_of(run_id, kind, words)
+
+
+def _audit(run: OperationRun, what: str, *, actor: User | None, details: dict[str, Any]) -> None:
+    record_event(
+        tenant_id=run.tenant_id,
+        actor_id=actor.pk if actor else None,
+        actor_name=actor.display_name if actor else "TenantAtlas",
+        action=f"run.{what}:{run.operation}",
+        subject=f"run/{run.pk}",
+        details=details,
+    )
+
+
+def _notify(run: OperationRun, *, title: str, body: str, tone: str) -> None:
+    if run.initiator_id is None:
+        return
+    notify_user(
+        user_id=run.initiator_id,
+        subject=f"run/{run.pk}",
+        tenant_id=run.tenant_id,
+        title=title,
+        body=body,
+        tone=tone,
+        url=f"/t/{run.tenant.slug}/runs/{run.pk}/",
+    )

@@ -1,0 +1,193 @@
+"""The keeper: queued runs without a job, waits that are over, runs whose worker is gone, what is old.
+
+Called again and again in every worker process. Each find is handled by a guarded update first, so that of
+several keepers one acts; all of them go back through the same door, `dispatch.hand_over`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from tenantatlas.core import clock
+
+from . import dispatch, journal
+from .lifecycle import RunStatus
+from .models import OperationRun, Worker
+
+log = logging.getLogger(__name__)
+
+#: A run queued for longer than this should have a job by now.
+ORPHAN_SECONDS = 5.0
+_ORPHANS_EVERY = 2.0
+_RETENTION_EVERY = 3600.0
+_AT_ONCE = 200
+_WORKERS_KEPT_DAYS = 7
+_ENGINE_HISTORY_DAYS = 1
+
+
+@dataclass
+class Keeper:
+    """One worker process's keeper: does what is due each time it is called."""
+
+    worker: str
+    due_at: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self) -> None:
+        """One round."""
+        end_waits()
+        self._every(_ORPHANS_EVERY, dispatch_orphans)
+        self._every(settings.ATLAS_HEARTBEAT_SECONDS, self._heartbeat)
+        self._every(_RETENTION_EVERY, apply_retention)
+
+    def _heartbeat(self) -> None:
+        beat_worker(self.worker)
+        rescue_lost_runs(self.worker)
+
+    def _every(self, seconds: float, act: Callable[[], object]) -> None:
+        now = clock.monotonic() / clock.scale()
+        name = getattr(act, "__name__", repr(act))
+        if now >= self.due_at.get(name, 0.0):
+            self.due_at[name] = now + seconds
+            act()
+
+
+# ── Workers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def register_worker(worker: str, *, embedded: bool) -> None:
+    """Make the worker known. On SQLite all others are gone: this process holds the lock."""
+    if connection.vendor == "sqlite":
+        Worker.objects.filter(stopped_at=None).exclude(pk=worker).update(stopped_at=Now())
+    Worker.objects.update_or_create(
+        pk=worker,
+        defaults={
+            "host": socket.gethostname()[:200],
+            "pid": os.getpid(),
+            "embedded": embedded,
+            "heartbeat_at": Now(),
+            "stopped_at": None,
+        },
+    )
+
+
+def beat_worker(worker: str) -> None:
+    """Say that the worker is alive."""
+    Worker.objects.filter(pk=worker).update(heartbeat_at=Now(), stopped_at=None)
+
+
+def retire_worker(worker: str) -> None:
+    """Say that the worker has stopped: others may take over at once what it left."""
+    Worker.objects.filter(pk=worker).update(stopped_at=Now())
+
+
+# ── Runs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def end_waits() -> int:
+    """Hand over the runs whose time has come; returns how many."""
+    over = (
+        OperationRun.all_tenants.filter(status=RunStatus.QUEUED, waiting_until__lte=clock.now())
+        .exclude(waiting_reason="")
+        .order_by("waiting_until", "id")
+    )
+    number = 0
+    for run in over[:_AT_ONCE]:
+        if journal.end_wait(run.pk, dispatch=run.dispatch):
+            number += dispatch.hand_over(run)
+    return number
+
+
+def dispatch_orphans(*, older_than: float = ORPHAN_SECONDS) -> int:
+    """Hand over queued runs that nobody waits for and that have no job; returns how many."""
+    orphans = list(
+        OperationRun.all_tenants.filter(
+            status=RunStatus.QUEUED,
+            waiting_reason="",
+            dispatched_at__lte=clock.now() - timedelta(seconds=older_than),
+        ).order_by("id")[:_AT_ONCE]
+    )
+    if not orphans:
+        return 0
+    states = dispatch.job_states((run.pk, run.dispatch) for run in orphans)
+    return sum(_dispatch_again(run, str(states[run.pk, run.dispatch])) for run in orphans)
+
+
+def _dispatch_again(run: OperationRun, job: str) -> bool:
+    if job in ("waiting", "working"):
+        return False
+    if job == "over":
+        if not journal.renumber_dispatch(run.pk, dispatch=run.dispatch):
+            return False
+        run.dispatch += 1
+    elif not journal.mark_dispatched(run.pk, dispatch=run.dispatch):
+        return False
+    log.info("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
+    return dispatch.hand_over(run)
+
+
+def rescue_lost_runs(me: str) -> int:
+    """Take over the runs of workers that are gone; returns how many."""
+    _declare_lost_workers()
+    alive = Worker.objects.filter(stopped_at=None).values("pk")
+    lease = timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
+    silent = Q(heartbeat_at__lt=clock.now() - lease) | Q(heartbeat_at=None)
+    lost = ~Q(worker__in=alive) if connection.vendor != "sqlite" else ~Q(worker=me)
+    running = OperationRun.all_tenants.filter(status=RunStatus.RUNNING)
+    candidates = list(running.filter(lost | silent).order_by("id")[:_AT_ONCE])
+    if not candidates:
+        return 0
+    states = dispatch.job_states((run.pk, run.dispatch) for run in candidates)
+    living = set(alive.values_list("pk", flat=True))
+    return sum(
+        _rescue(run, job=str(states[run.pk, run.dispatch]), worker_lives=run.worker in living)
+        for run in candidates
+    )
+
+
+def _rescue(run: OperationRun, *, job: str, worker_lives: bool) -> bool:
+    """On SQLite the engine itself brings back a job that it still has; that is awaited for one lease."""
+    has_job = job in ("waiting", "working")
+    since = (clock.now() - run.heartbeat_at).total_seconds() if run.heartbeat_at else float("inf")
+    fresh = since < settings.ATLAS_LEASE_SECONDS
+    if has_job and (worker_lives or (connection.vendor == "sqlite" and fresh)):
+        return False
+    if not journal.rescue_run(run.pk, dispatch=run.dispatch, why=f"Worker {run.worker or '?'} was lost"):
+        return False
+    if has_job:
+        dispatch.drop_job(run.pk, run.dispatch)
+    run.dispatch += 1
+    log.warning("run_rescued", extra={"run": run.pk, "dispatch": run.dispatch})
+    return dispatch.hand_over(run)
+
+
+def _declare_lost_workers() -> None:
+    silent = Now() - timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
+    Worker.objects.filter(stopped_at=None, heartbeat_at__lt=silent).update(stopped_at=Now())
+
+
+# ── What is old ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def apply_retention() -> int:
+    """Delete completed runs beyond their days, and what the engine and stopped workers leave behind."""
+    now = clock.now()
+    number, deleted = 0, _AT_ONCE
+    while deleted == _AT_ONCE:
+        deleted = journal.delete_ended_before(
+            now - timedelta(days=settings.ATLAS_RUN_RETENTION_DAYS), limit=_AT_ONCE
+        )
+        number += deleted
+    Worker.objects.filter(stopped_at__lt=now - timedelta(days=_WORKERS_KEPT_DAYS)).delete()
+    while dispatch.forget_finished(now - timedelta(days=_ENGINE_HISTORY_DAYS)):
+        pass
+    return number
