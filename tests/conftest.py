@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.db.backends.sqlite3 import base as sqlite
 
+from tenantatlas.audit import triggers
 from tenantatlas.core import clock
 from tenantatlas.core.clock import VirtualClock
 
@@ -42,6 +44,20 @@ def django_db_modify_db_settings(
     for target in (database, connections["default"].settings_dict):
         target.update({name: place[name] for name in ("HOST", "PORT", "USER", "PASSWORD", "NAME")})
         target["OPTIONS"] = place["OPTIONS"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_audit_trail() -> Iterator[None]:
+    """Between tests the database is emptied; only then may audit entries go."""
+    flush = sqlite.DatabaseOperations.sql_flush
+
+    def flush_audit_too(self, style, tables, **options):
+        statements = flush(self, style, tables, **options)
+        return [*triggers.dropping("sqlite"), *statements, *triggers.creating("sqlite")]
+
+    sqlite.DatabaseOperations.sql_flush = flush_audit_too
+    yield
+    sqlite.DatabaseOperations.sql_flush = flush
 
 
 @pytest.fixture(scope="session", autouse=True)

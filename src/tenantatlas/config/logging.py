@@ -8,7 +8,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
+from logging.handlers import WatchedFileHandler
 from typing import Any
 
 from tenantatlas.core.json import dumps
@@ -41,12 +45,37 @@ class JsonLines(logging.Formatter):
         return dumps(line).decode("utf-8", "replace")
 
 
+class PrivateFile(WatchedFileHandler):
+    """A log file for its user only. Where its folder is missing or full, errors go to standard error."""
+
+    def _open(self) -> TextIOWrapper:
+        def opener(path: str, flags: int) -> int:
+            return os.open(path, flags, 0o600)
+
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)  # noqa: PTH123, SIM115 - pathlib has no opener; the handler closes it
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line; a missing folder is no reason to make one."""
+        try:
+            super().emit(record)
+        except OSError:
+            self._say_aloud(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """The line could not be written."""
+        self._say_aloud(record)
+
+    def _say_aloud(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            sys.stderr.write(self.format(record) + "\n")
+
+
 def logging_config(*, level: str, path: str = "") -> dict[str, Any]:
     """Django's LOGGING: everything to one handler, a file if a path is given, else standard error."""
     handler: dict[str, Any] = {"class": "logging.StreamHandler", "formatter": "lines"}
     if path:
         handler = {
-            "class": "logging.handlers.WatchedFileHandler",
+            "class": "tenantatlas.config.logging.PrivateFile",
             "formatter": "lines",
             "filename": path,
             "delay": True,

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import waitress
@@ -80,8 +80,11 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _serve_with_waitress(host: str, port: int) -> None:
+    behind_proxy: dict[str, Any] = {}
+    if settings.ATLAS_BEHIND_TLS:
+        behind_proxy = {"trusted_proxy": "*", "trusted_proxy_headers": {"x-forwarded-proto"}}
     server = waitress.create_server(
-        get_wsgi_application(), host=host, port=port, threads=_THREADS, ident=None
+        get_wsgi_application(), host=host, port=port, threads=_THREADS, ident=None, **behind_proxy
     )
     note(f"Listening on http://{host}:{port} (end with Ctrl-C)")
     with _sigterm_as_interrupt():
