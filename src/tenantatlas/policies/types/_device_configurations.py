@@ -20,7 +20,6 @@ from typing import Final
 from tenantatlas.core.json import Json
 from tenantatlas.policies import writes
 from tenantatlas.policies.model import (
-    MASKS,
     Part,
     Reference,
     Secret,
@@ -436,20 +435,28 @@ def wants_vpn_key(body: Json) -> bool:
 
 #: Keys that Graph takes and never gives back.
 KEYS: Final = (
-    Secret(path="preSharedKey", kind=SecretKind.NEEDS_INPUT, note="Graph answers null.", when=wants_wifi_key),
-    Secret(path="sharedSecret", kind=SecretKind.NEEDS_INPUT, note="Graph answers null.", when=wants_vpn_key),
+    Secret(
+        path="preSharedKey",
+        kind=SecretKind.NEEDS_INPUT,
+        note="Graph never gives it back; enter it in the portal.",
+        when=wants_wifi_key,
+    ),
+    Secret(
+        path="sharedSecret",
+        kind=SecretKind.NEEDS_INPUT,
+        note="Graph never gives it back; enter it in the portal.",
+        when=wants_vpn_key,
+    ),
 )
 
 
 def refuse_without_keys(body: Json) -> tuple[str, ...]:
-    """A profile that lives by a shared key is not written without it: devices would lose the network."""
+    """A profile that lives by a shared key is not written without it: devices would lose the network. (A key
+    that is there as null is found as a missing secret.)
+    """
     reasons = []
-    if wants_wifi_key(body) and not _has(body, "preSharedKey"):
-        reasons.append("Graph does not give the Wi-Fi key (preSharedKey) back. Enter it in the portal.")
-    if wants_vpn_key(body) and not _has(body, "sharedSecret"):
-        reasons.append("Graph does not give the VPN key (sharedSecret) back. Enter it in the portal.")
+    if wants_wifi_key(body) and "preSharedKey" not in body:
+        reasons.append("The Wi-Fi key (preSharedKey) is not in the backup.")
+    if wants_vpn_key(body) and "sharedSecret" not in body:
+        reasons.append("The VPN key (sharedSecret) is not in the backup.")
     return tuple(reasons)
-
-
-def _has(body: Json, name: str) -> bool:
-    return bool(body.get(name)) and body[name] not in MASKS

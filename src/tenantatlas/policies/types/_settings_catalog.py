@@ -19,7 +19,7 @@ Traps, all from tools that run against live tenants and from issue threads:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from tenantatlas.core.json import Json
@@ -85,7 +85,7 @@ SECRETS: Final = (
     Secret(
         path="settings[].**.value",
         kind=SecretKind.NEEDS_INPUT,
-        note="Graph gives an encrypted token instead of the value.",
+        note="Graph answers a token instead of the value; enter it in the portal.",
         when=is_secret_value,
         given=is_in_clear,
     ),
@@ -118,8 +118,8 @@ def compose(body: Json) -> Json:
 
 
 def tidy(value: Json) -> Json:
-    """Leaves out the empty `auditRuleInformation` that the service adds (one with a value stays), and writes the
-    null that it answers for no children as the empty list that it accepts (CIPP#2194).
+    """Leaves out the empty `auditRuleInformation` that the service adds; one with a value stays. For no
+    children the service answers null and accepts only an empty list (CIPP#2194).
     """
     if isinstance(value, list):
         return [tidy(item) for item in value]
@@ -130,32 +130,6 @@ def tidy(value: Json) -> Json:
             if not (key == "auditRuleInformation" and item is None)
         }
     return value
-
-
-def refuse(body: Json) -> tuple[str, ...]:
-    """Names every secret setting whose value we do not have."""
-    return refuse_hidden(body.get("settings"))
-
-
-def refuse_hidden(settings: Json) -> tuple[str, ...]:
-    """The same for any tree of settings."""
-    hidden = sorted(set(_hidden_settings(settings, "")))
-    return tuple(
-        f"The setting {name} is a secret; Graph does not give its value back. Enter it in the portal."
-        for name in hidden
-    )
-
-
-def _hidden_settings(value: Json, definition: str) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _hidden_settings(item, definition)
-    elif isinstance(value, dict):
-        definition = str(value.get("settingDefinitionId") or definition)
-        if is_secret_value(value) and not is_in_clear(value):
-            yield definition
-        for item in value.values():
-            yield from _hidden_settings(item, definition)
 
 
 LIMITS: Final = (

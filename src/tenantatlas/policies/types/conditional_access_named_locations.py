@@ -6,6 +6,7 @@ policies (error 1040). Locations of the kind compliantNetworkNamedLocation are m
 facts: `_conditional_access`.
 """
 
+from tenantatlas.policies import writes
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
 from tenantatlas.policies.types import _conditional_access, _intune
 
@@ -45,6 +46,7 @@ POLICY_TYPE = PolicyType(
     batchable=False,
     restore=RestoreRule(
         order=50,
+        delete=writes.delete_named_location,
         risk=Risk.HIGH,
         reason="Conditional access policies apply or not by it.",
         serial=True,

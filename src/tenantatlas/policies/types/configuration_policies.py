@@ -35,8 +35,8 @@ POLICY_TYPE = PolicyType(
         risk=Risk.MEDIUM,
         reason="Its settings reach devices as soon as it is assigned.",
         match_by=_settings_catalog.MATCH_BY,
+        create=writes.create_settings_policy,
         update=writes.put_settings_policy,
-        refuse=_settings_catalog.refuse,
     ),
     limits=_settings_catalog.LIMITS,
 )

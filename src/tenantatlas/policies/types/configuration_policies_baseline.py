@@ -36,8 +36,8 @@ POLICY_TYPE = PolicyType(
         risk=Risk.HIGH,
         reason="One baseline carries hundreds of security settings.",
         match_by=_settings_catalog.MATCH_BY,
+        create=writes.create_settings_policy,
         update=writes.put_settings_policy,
-        refuse=_settings_catalog.refuse,
     ),
     limits=(
         *_settings_catalog.LIMITS,

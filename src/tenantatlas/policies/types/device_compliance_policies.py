@@ -14,23 +14,11 @@ from tenantatlas.policies.types import _intune
 
 _RULES = "scheduledActionsForRule"
 _ACTIONS = "scheduledActionConfigurations"
-_RULE_NAME = "PasswordRequired"
 _NO_TEMPLATE = frozenset({"00000000-0000-0000-0000-000000000000"})
 
 
 def _rules_not_listed(row: Json) -> bool:
     return _RULES not in row
-
-
-def _compose(body: Json) -> Json:
-    return {**body, _RULES: [{**rule, "ruleName": _RULE_NAME} for rule in body.get(_RULES) or ()]}
-
-
-def _refuse(body: Json) -> tuple[str, ...]:
-    actions = [action for rule in body.get(_RULES) or () for action in rule.get(_ACTIONS) or ()]
-    if any(action.get("actionType") == "block" for action in actions):
-        return ()
-    return ("It has no block action; Graph accepts no compliance policy without one.",)
 
 
 POLICY_TYPE = PolicyType(
@@ -72,6 +60,7 @@ POLICY_TYPE = PolicyType(
         "userStatusOverview",
         "deviceSettingStateSummaries",
         f"{_RULES}[].id",
+        f"{_RULES}[].ruleName",
         f"{_RULES}[].{_ACTIONS}[].id",
     ),
     unordered={
@@ -91,15 +80,15 @@ POLICY_TYPE = PolicyType(
             path="deviceCompliancePolicyScript.deviceComplianceScriptId", kind="deviceComplianceScripts"
         ),
     ),
-    compose=_compose,
     built_in=_intune.is_one_of("defaultDeviceCompliancePolicy"),
     restore=RestoreRule(
         order=250,
         risk=Risk.HIGH,
         reason="Conditional access reads it: a wrong policy can lock everybody out.",
+        create=writes.create_compliance_policy,
         update=writes.update_compliance_policy,
         strip_update=(_RULES,),
-        refuse=_refuse,
+        refuse=writes.refuse_without_block_action,
     ),
     limits=(
         "Compliance policies for Linux are of another kind (compliancePolicies) and are not backed up.",

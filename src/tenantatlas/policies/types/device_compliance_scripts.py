@@ -1,5 +1,7 @@
-"""Discovery scripts of custom compliance. Compliance policies name them by id, which is how they reach devices; `assign`
-answers 400. Right after a create the script may answer 404 for two minutes. Shared facts: `_scripts`.
+"""Discovery scripts of custom compliance.
+
+Compliance policies name them by id, which is how they reach devices; `assign` answers 400. Right after a
+create the script may answer 404 for two minutes. Shared facts: `_scripts`.
 """
 
 from tenantatlas.policies.model import SCOPE_TAGS, PolicyType, RestoreRule, Risk

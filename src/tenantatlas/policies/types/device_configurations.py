@@ -81,11 +81,15 @@ POLICY_TYPE = PolicyType(
         _PRIVACY: ("dataCategory", "appPackageFamilyName", "appDisplayName"),
     },
     secrets=(
-        Secret(path="productKey", kind=SecretKind.NEEDS_INPUT, note="Graph masks it."),
+        Secret(
+            path="productKey",
+            kind=SecretKind.NEEDS_INPUT,
+            note="Graph never gives it back; enter it in the portal.",
+        ),
         Secret(
             path="azureOperationalInsightsWorkspaceKey",
             kind=SecretKind.NEEDS_INPUT,
-            note="Graph answers null.",
+            note="Graph never gives it back; enter it in the portal.",
         ),
     ),
     references=(

@@ -57,9 +57,10 @@ def _compose(body: Json) -> Json:
 
 def _refuse(body: Json) -> tuple[str, ...]:
     return tuple(
-        f"The encrypted value of {row.get('omaUri')} could not be read; its mask is never written to devices."
+        f"The value of {row.get('omaUri')} is the mask that Graph shows for a secret; it is never written "
+        f"to devices."
         for row in body.get("omaSettings") or ()
-        if isinstance(row.get("value"), str) and row["value"] in MASKS
+        if row.get("value") == "****" and not _is_encrypted(row)
     )
 
 
@@ -94,7 +95,6 @@ POLICY_TYPE = PolicyType(
         Secret(
             path="omaSettings[].value",
             kind=SecretKind.RECOVERABLE,
-            note="Read in clear by getOmaSettingPlainTextValue and kept encrypted.",
             when=_is_encrypted,
         ),
     ),

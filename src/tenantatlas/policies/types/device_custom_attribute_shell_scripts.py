@@ -1,5 +1,6 @@
-"""Custom attributes for macOS: shell scripts that report a value. Name, attribute name and value type cannot change.
-Traps and shared facts: `_scripts`.
+"""Custom attributes for macOS: shell scripts that report a value.
+
+Name, attribute name and value type cannot change. Traps and shared facts: `_scripts`.
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk

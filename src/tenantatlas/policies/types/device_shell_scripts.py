@@ -1,5 +1,7 @@
-"""Shell scripts for macOS. `{item}/assignments` answers 400 here (IntuneManagement v4), so the item is read with its
-assignments expanded. Linux scripts are settings catalog policies. Traps and shared facts: `_scripts`.
+"""Shell scripts for macOS.
+
+`{item}/assignments` answers 400 here (IntuneManagement v4), so the item is read with its assignments
+expanded. Linux scripts are settings catalog policies. Traps and shared facts: `_scripts`.
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk

@@ -6,6 +6,7 @@ tenant does not know is refused.
 """
 
 from tenantatlas.core.json import Json
+from tenantatlas.policies import writes
 from tenantatlas.policies.model import SCOPE_TAGS, PolicyType, RestoreRule, Risk
 from tenantatlas.policies.types import _intune
 
@@ -65,6 +66,8 @@ POLICY_TYPE = PolicyType(
         risk=Risk.HIGH,
         reason="It gives people rights in Intune.",
         match_by=("displayName",),
+        create=writes.create_role_definition,
+        update=writes.update_role_definition,
     ),
     limits=(
         "Role assignments (members and scopes) are not backed up.",

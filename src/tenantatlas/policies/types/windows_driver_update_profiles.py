@@ -5,16 +5,9 @@ with manual (IntuneCD#184); which drivers were approved lives in an inventory th
 for each policy. Shared facts: `_windows_updates`.
 """
 
-from tenantatlas.core.json import Json
+from tenantatlas.policies import writes
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
 from tenantatlas.policies.types import _intune, _windows_updates
-
-
-def _compose(body: Json) -> Json:
-    if body.get("approvalType") != "manual":
-        return body
-    return {key: value for key, value in body.items() if key != "deploymentDeferralInDays"}
-
 
 POLICY_TYPE = PolicyType(
     key="windowsDriverUpdateProfiles",
@@ -44,12 +37,13 @@ POLICY_TYPE = PolicyType(
     volatile=("newUpdates", "deviceReporting", "inventorySyncStatus", "driverInventories"),
     unordered=_intune.TAGS_ARE_A_SET,
     references=_intune.ASSIGNED_WITHOUT_FILTERS,
-    compose=_compose,
     restore=RestoreRule(
         order=273,
         risk=Risk.HIGH,
         reason="It installs drivers and firmware.",
         match_by=("displayName", "approvalType"),
+        create=writes.create_driver_profile,
+        update=writes.update_driver_profile,
         strip_update=("approvalType",),
         recreate="Drivers approved by hand must be approved again.",
     ),

@@ -1,5 +1,6 @@
-"""Expedited quality updates: one release, installed at once. A release that left the catalog is refused. Shared facts:
-`_windows_updates`.
+"""Expedited quality updates: one release, installed at once.
+
+A release that left the catalog is refused. Shared facts: `_windows_updates`.
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk

@@ -1,0 +1,33 @@
+"""Windows backup and restore during device setup. Traps and shared facts: `_enrollment`."""
+
+from tenantatlas.policies.model import PolicyType, Risk
+from tenantatlas.policies.types import _enrollment, _intune
+
+POLICY_TYPE = PolicyType(
+    key="enrollment.windowsRestore",
+    label="Windows restore",
+    platforms=("windows",),
+    docs=_enrollment.DOCS,
+    path=_enrollment.PATH,
+    family=_enrollment.FAMILY,
+    reads=_enrollment.READS,
+    writes=_enrollment.WRITES,
+    odata_types=_intune.full_names("windowsRestoreDeviceEnrollmentConfiguration"),
+    properties=_enrollment.PROPERTIES
+    | {
+        "state",
+    },
+    selects=_intune.is_one_of("windowsRestoreDeviceEnrollmentConfiguration"),
+    list_query=_intune.LIST_ASSIGNMENTS,
+    parts=_enrollment.PARTS,
+    assignments=_enrollment.ASSIGNMENTS,
+    unordered=_intune.TAGS_ARE_A_SET,
+    references=_intune.ASSIGNED,
+    compose=_enrollment.compose,
+    built_in=_enrollment.is_default,
+    built_in_update=True,
+    restore=_enrollment.restore_rule(
+        346, risk=Risk.LOW, reason="It offers people their old settings on a new device."
+    ),
+    limits=(_enrollment.RANK_LIMIT,),
+)
