@@ -1,4 +1,4 @@
-"""What every test may ask for: the cast, a key, a clock that stands still, and the database of the session."""
+"""What every test may ask for: the cast, a key, a clock that stands still, the database of the session."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(
-    request: pytest.FixtureRequest, django_db_modify_db_settings_parallel_suffix: None
-) -> None:
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     """Point the suite's database at the session's PostgreSQL, when the suite runs on it."""
+    request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
     database = settings.DATABASES["default"]
     if not database["ENGINE"].endswith("postgresql") or os.environ.get("TEST_DATABASE_URL"):
         return
@@ -77,8 +76,9 @@ def virtual_clock() -> Iterator[VirtualClock]:
 
 
 @pytest.fixture
-def cast(db: None):  # noqa: ARG001 - opens the database
+def cast(request: pytest.FixtureRequest):
     """Ana, Olu, Eve and Otto, in Contoso and Fabrikam."""
     from .cast import make_cast  # noqa: PLC0415 - needs the app registry
 
+    request.getfixturevalue("db")
     return make_cast()

@@ -52,7 +52,7 @@ class PrivateFile(WatchedFileHandler):
         def opener(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)  # noqa: PTH123, SIM115 - pathlib has no opener; the handler closes it
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line; a missing folder is no reason to make one."""

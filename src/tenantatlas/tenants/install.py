@@ -22,7 +22,6 @@ from tenantatlas.accounts.services import check_new_user, create_user
 from tenantatlas.audit.services import record_event
 from tenantatlas.core.errors import Conflict, StorageFailed
 
-from .models import Tenant
 from .vault import make_key_file, write_private_file
 
 _PACKAGE = "tenantatlas."
@@ -40,12 +39,7 @@ class SchemaState:
 
 def schema_state() -> SchemaState:
     """How the database's schema compares with this version. One query; loads no migration."""
-    ours = {
-        config.label: Path(config.path) / "migrations"
-        for config in apps.get_app_configs()
-        if config.name.startswith(_PACKAGE)
-    }
-    known = {(label, file.stem) for label, folder in ours.items() for file in folder.glob("[0-9]*.py")}
+    ours, known = _known_migrations()
     applied = _applied_migrations()
     applied_ours = {row for row in applied if row[0] in ours}
     return SchemaState(
@@ -53,6 +47,14 @@ def schema_state() -> SchemaState:
         unknown=tuple(sorted(f"{label}.{name}" for label, name in applied_ours - known)),
         empty=not applied,
     )
+
+
+def refuse_unknown_migrations(applied: frozenset[tuple[str, str]]) -> None:
+    """`Conflict` where a newer version of ours applied one of these."""
+    ours, known = _known_migrations()
+    unknown = sorted(f"{label}.{name}" for label, name in applied - known if label in ours)
+    if unknown:
+        raise _made_by_newer(unknown[-1])
 
 
 def require_ready() -> None:
@@ -136,17 +138,27 @@ def make_secret_file() -> None:
         write_private_file(Path(settings.ATLAS_SECRET_KEY_FILE), secrets.token_urlsafe(48).encode() + b"\n")
 
 
-def hold_all_writes() -> int:
-    """Let nothing be written to any tenant until a person confirms; says how many tenants that are."""
-    return Tenant.objects.filter(removed_at=None).update(writes_held=True, writer_run=None)
-
-
 def _refuse_newer(state: SchemaState) -> None:
     if state.unknown:
-        raise Conflict(
-            f"The database was made by a newer TenantAtlas ({state.unknown[-1]}); nothing was changed.",
-            hint="Install that version, or restore a backup from before the upgrade.",
-        )
+        raise _made_by_newer(state.unknown[-1])
+
+
+def _made_by_newer(migration: str) -> Conflict:
+    return Conflict(
+        f"The database was made by a newer TenantAtlas ({migration}); nothing was changed.",
+        hint="Install that version, or restore a backup from before the upgrade.",
+    )
+
+
+def _known_migrations() -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+    """The labels of our apps, and the migrations that this version has for them."""
+    folders = {
+        config.label: Path(config.path) / "migrations"
+        for config in apps.get_app_configs()
+        if config.name.startswith(_PACKAGE)
+    }
+    known = {(label, file.stem) for label, folder in folders.items() for file in folder.glob("[0-9]*.py")}
+    return frozenset(folders), frozenset(known)
 
 
 def _not_set_up() -> Conflict:

@@ -100,14 +100,23 @@ def load_key(*, wanted: str = "") -> Key:
         raise StorageFailed(
             f"The key file {path} cannot be read.", hint="It must be a text file that this user may read."
         ) from error
-    with contextlib.suppress(ValueError):
-        secret = base64.b64decode(text.removeprefix(_KEY_PREFIX), altchars=b"-_", validate=True)
-        if text.startswith(_KEY_PREFIX) and len(secret) == _KEY_BYTES:
-            return Key(secret)
+    key = read_key(text)
+    if key is not None:
+        return key
     raise StorageFailed(
         f"The key file {path} does not hold a key of TenantAtlas.",
         hint="Put the install's key back there, or set ATLAS_KEY_FILE to where it is.",
     )
+
+
+def read_key(text: str) -> Key | None:
+    """The key in the text of a key file; None where it holds none."""
+    text = text.strip()
+    with contextlib.suppress(ValueError):
+        secret = base64.b64decode(text.removeprefix(_KEY_PREFIX), altchars=b"-_", validate=True)
+        if text.startswith(_KEY_PREFIX) and len(secret) == _KEY_BYTES:
+            return Key(secret)
+    return None
 
 
 def seal(tenant: Tenant, *, purpose: str, record: str, plain: bytes) -> bytes:
