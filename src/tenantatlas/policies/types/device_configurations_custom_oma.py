@@ -52,7 +52,8 @@ def _as_written(row: Json) -> Json:
 
 
 def _compose(body: Json) -> Json:
-    return {**body, "omaSettings": [_as_written(row) for row in body.get("omaSettings") or ()]}
+    rows = body.get("omaSettings")
+    return {**body, "omaSettings": [_as_written(row) for row in rows]} if rows else body
 
 
 def _refuse(body: Json) -> tuple[str, ...]:
