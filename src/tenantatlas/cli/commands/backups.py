@@ -1,0 +1,245 @@
+"""`tenantatlas backups`: look at backup sets, prove them, hand them out, let them go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantatlas.backups import queries, services
+from tenantatlas.backups.archive import read_archive
+from tenantatlas.backups.comparing import SetDifference, compare_sets
+from tenantatlas.backups.models import BackupSet, Export, SetEntry
+from tenantatlas.backups.operations import SetParams
+from tenantatlas.cli.findings import found_by
+from tenantatlas.cli.output import print_object, print_rows, wants_json, write_line
+from tenantatlas.cli.session import Session, acting_user, in_tenant, in_tenant_of
+from tenantatlas.cli.starts import start_and_wait
+from tenantatlas.core.errors import Conflict, InputError, StorageFailed
+from tenantatlas.core.json import Json, storable
+from tenantatlas.drift.services import shown_differences
+from tenantatlas.runs.lifecycle import Outcome
+from tenantatlas.runs.models import OperationRun
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.queries import tenants_of
+
+_COLUMNS = ("set", "tenant", "name", "created", "status", "completeness", "kept")
+_LIVE = "live"
+
+SetArgument = Annotated[str, typer.Argument(metavar="SET", help="The set's number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Backup sets.", no_args_is_help=True)
+    app.add_typer(group, name="backups")
+    for command in (list_, show, verify, export, keep, delete, diff):
+        group.command(name=command.__name__.rstrip("_"))(command)
+
+
+def list_(
+    tenant: Annotated[str, typer.Option("--tenant", "-t", metavar="SLUG", help="Only this tenant.")] = "",
+) -> None:
+    """List backup sets, newest first."""
+    print_rows(
+        _sets(tenant),
+        columns=_COLUMNS,
+        empty="No backup set yet. Make one with `tenantatlas backup -t SLUG --wait`.",
+    )
+
+
+def _sets(slug: str) -> Iterator[dict[str, Json]]:
+    slugs = [slug] if slug else [tenant.slug for tenant in tenants_of(acting_user())]
+    for each in slugs:
+        with in_tenant(each) as session:
+            yield from (_facts(found, session.tenant) for found in queries.set_list())
+
+
+@contextlib.contextmanager
+def _set_named(number: str) -> Iterator[tuple[Session, BackupSet]]:
+    """The set and its tenant's scope; a deleted set is not there."""
+    with in_tenant_of(BackupSet, number, noun="backup set") as (session, found):
+        yield session, queries.find_set(found.pk)
+
+
+def show(
+    set_: SetArgument,
+    *,
+    policies: Annotated[bool, typer.Option("--policies", help="List the policies in it.")] = False,
+) -> None:
+    """Show a set: how complete it is, type by type; or its policies."""
+    with _set_named(set_) as (session, found):
+        if policies:
+            print_rows(
+                (_entry(entry) for entry in queries.set_entries(found)),
+                columns=("type", "name", "state", "version", "id"),
+                empty="The set holds no policy.",
+            )
+            return
+        detail = queries.set_detail(found)
+        types: list[dict[str, Json]] = [
+            {
+                "type": row.type_key,
+                "status": row.status,
+                "listed": row.listed,
+                "captured": row.captured,
+                "failed": row.failed,
+                "detail": row.detail,
+            }
+            for row in detail.types
+        ]
+        facts = _facts(found, session.tenant)
+        if wants_json():
+            print_object({**facts, "types": types})
+            return
+        print_object(facts)
+        write_line("")
+        print_rows(types, columns=("type", "status", "listed", "captured", "failed", "detail"))
+
+
+def verify(
+    set_: SetArgument, *, wait: Annotated[bool, typer.Option(help="Wait for the end.")] = True
+) -> None:
+    """Read every stored payload of a set and prove that it is what was captured."""
+    with _set_named(set_) as (session, found):
+        start_and_wait("backup_set.verify", session, params=SetParams(set=found.pk), wait=wait)
+
+
+def export(
+    set_: SetArgument,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; must not exist yet.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", hidden=True)] = True,  # noqa: ARG001 - an export is always waited for
+) -> None:
+    """Write a set as a zip of open JSON with a manifest of hashes. Secrets are replaced."""
+    with _set_named(set_) as (session, found):
+        path = output or Path(f"{session.tenant.slug}-set-{found.pk}.zip")
+        if path.exists():
+            raise Conflict(f"{path} exists already.", hint="Give another file with --output.")
+
+        def write(run: OperationRun) -> dict[str, Json]:
+            if run.outcome != Outcome.SUCCEEDED:
+                return {"file": None}
+            made = Export.objects.select_related("tenant").get(run_id=run.pk)
+            _write_file(path, read_archive(made))
+            return {"file": str(path), "sha256": made.sha256, "bytes": made.size}
+
+        start_and_wait("backup_set.export", session, params=SetParams(set=found.pk), wait=True, extra=write)
+
+
+def _write_file(path: Path, parts: Iterator[bytes]) -> None:
+    """The whole file or none of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("xb") as file:
+            file.writelines(parts)
+        os.link(draft, path)
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} could not be written: {(error.strerror or 'unknown reason').lower()}.",
+            hint="Give a file in a folder that you may write to with --output.",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def keep(
+    set_: SetArgument,
+    *,
+    release: Annotated[bool, typer.Option("--release", help="Let it be deleted again.")] = False,
+) -> None:
+    """Protect a set from deletion, by people and by retention."""
+    with _set_named(set_) as (session, found):
+        change = services.release_set if release else services.keep_set
+        change(found, actor=session.user)
+        print_object(
+            _facts(found, session.tenant),
+            text=f"{found.name} is {'no longer kept' if release else 'kept'}.",
+        )
+
+
+def delete(set_: SetArgument) -> None:
+    """Delete a set and the versions that only it holds. A kept set is refused."""
+    with _set_named(set_) as (session, found):
+        services.delete_set(found, actor=session.user)
+        print_object({"set": found.pk, "deleted": True}, text=f"{found.name} is deleted.")
+
+
+def diff(
+    set_a: Annotated[str, typer.Argument(metavar="SET_A", help="The set before.")],
+    set_b: Annotated[str, typer.Argument(metavar="SET_B|live", help="The set after, or the live tenant.")],
+    *,
+    wait: Annotated[bool, typer.Option(help="With live: wait for the end.")] = True,
+) -> None:
+    """Say how two sets differ; with `live`, how the tenant differs from the set (a run)."""
+    with _set_named(set_a) as (session, before):
+        if set_b == _LIVE:
+            start_and_wait(
+                "drift.generate", session, params=SetParams(set=before.pk), wait=wait, extra=found_by
+            )
+            return
+        with _set_named(set_b) as (other, after):
+            if other.tenant != session.tenant:
+                raise InputError(
+                    f"Set {set_a} is of {session.tenant.slug} and set {set_b} of {other.tenant.slug}.",
+                    hint="Compare sets of one tenant.",
+                )
+            print_rows(
+                (_difference(one) for one in compare_sets(before, after)),
+                columns=("kind", "type", "name", "changes", "id"),
+                empty="The two sets hold the same.",
+            )
+
+
+def _facts(found: BackupSet, tenant: Tenant) -> dict[str, Json]:
+    row = queries.set_row(found)
+    return {
+        "set": row.id,
+        "tenant": tenant.slug,
+        "name": row.name,
+        "status": row.status,
+        "completeness": row.completeness,
+        "policies": row.policies,
+        "new": row.new,
+        "failed": row.failed,
+        "bytes": row.bytes,
+        "kept": row.kept,
+        "source": row.source,
+        "created": row.created_at.isoformat(timespec="seconds"),
+        "run": row.run_id,
+        "fingerprint": row.fingerprint,
+    }
+
+
+def _entry(entry: SetEntry) -> dict[str, Json]:
+    version = entry.version
+    return {
+        "id": version.graph_id,
+        "type": version.type_key,
+        "name": version.name,
+        "version": version.pk,
+        "state": entry.state,
+        "digest": version.digest,
+        "captured": version.captured_at.isoformat(timespec="seconds"),
+        "secrets": version.secrets,
+        "backup_only": version.backup_only,
+    }
+
+
+def _difference(one: SetDifference) -> dict[str, Json]:
+    shown = shown_differences(one.differences)
+    return {
+        "kind": one.kind,
+        "type": one.type_key,
+        "id": one.graph_id,
+        "name": one.name,
+        "detail": one.detail,
+        "changes": [each["path"] for each in shown],
+        "differences": storable(shown),
+    }

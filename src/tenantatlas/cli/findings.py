@@ -1,0 +1,33 @@
+"""What a comparison with live prints besides the facts of its run."""
+
+from __future__ import annotations
+
+from tenantatlas.core.json import Json
+from tenantatlas.drift.queries import finding_counts, findings_of_run
+from tenantatlas.runs.models import OperationRun
+
+from .output import note
+
+
+def found_by(run: OperationRun) -> dict[str, Json]:
+    """How many findings of each kind, and each finding, gravest first."""
+    found = list(findings_of_run(run.pk))
+    for one in found:
+        note(f"{one.severity:<6}  {one.kind:<7}  {one.type_key}  {one.name}: {one.summary}")
+    return {
+        "findings": finding_counts(run.pk),
+        "found": [
+            {
+                "kind": one.kind,
+                "severity": one.severity,
+                "type": one.type_key,
+                "id": one.graph_id,
+                "name": one.name,
+                "summary": one.summary,
+                "differences": one.differences,
+                "fingerprint": one.fingerprint,
+                "first_seen": one.first_seen.isoformat(),
+            }
+            for one in found
+        ],
+    }

@@ -1,0 +1,20 @@
+"""Options that several commands take, and lists as people type them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+TypesOption = Annotated[str, typer.Option(metavar="A,B", help="Only these policy types, by key.")]
+PolicyOption = Annotated[
+    list[str] | None,
+    typer.Option("--policy", metavar="ID", help="Only this policy, by Graph id; may be given again."),
+]
+
+
+def split_words(values: Iterable[str] | None) -> list[str]:
+    """The words of comma-separated lists, each once."""
+    words = (word.strip() for value in values or () for word in value.split(","))
+    return list(dict.fromkeys(word for word in words if word))
