@@ -13,12 +13,15 @@ import json
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 import msal
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, SignInFailed, Unavailable, UpstreamError
@@ -32,6 +35,7 @@ from .waiting import LoopThread
 
 _EARLY = 300.0
 _TRIES = 4
+_ASK_AGAIN = 60.0
 _REMEMBER_REFUSAL = 60.0
 _DEADLINE = 30.0
 _AADSTS = re.compile(r"AADSTS(\d+)")
@@ -119,9 +123,11 @@ class Tokens:
         try:
             return await self._new(None)
         except Unavailable:
-            if token is not None and clock.monotonic() < token.ends_at:
-                return token
-            raise
+            now = clock.monotonic()
+            if token is None or now >= token.ends_at:
+                raise
+            self._token = replace(token, renew_at=now + _ASK_AGAIN)
+            return self._token
 
     async def renew(self, refused: Token, *, claims: str | None) -> Token:
         """A newer token than the one that Graph refused, with the claims it asked for.
@@ -130,7 +136,7 @@ class Tokens:
         """
         async with self._lock:
             self._raise_refusal()
-            if self._token is not None and self._token is not refused:
+            if self._token is not None and self._token.value != refused.value:
                 return self._token
             return await self._new(claims)
 
@@ -191,7 +197,8 @@ class Tokens:
             raise
         except Exception as error:  # noqa: BLE001 - MSAL raises what it likes
             # The cause is left out: it can hold the credential.
-            raise self._failed(self._http.last_refusal, type(error).__name__) from None
+            said = self._http.last_refusal or "the sign-in service's answer makes no sense"
+            raise self._failed(said, type(error).__name__) from None
         return answer
 
     def _accept(self, answer: Mapping[str, Any]) -> Token:
@@ -221,7 +228,7 @@ class Tokens:
         if code in _MEANINGS:
             sentence, hint = _MEANINGS[code]
             return SignInFailed(f"{sentence} (AADSTS{code})", hint=hint, details=details)
-        said = clean(description.split("Trace ID", 1)[0]) or clean(error) or "no reason given"
+        said = clean(description.split("Trace ID", 1)[0]) or clean(error) or "no reason was given"
         return SignInFailed(
             f"Signing in to the tenant failed: {said}",
             hint="Check the client id, the credential, the tenant id and the cloud.",
@@ -262,6 +269,16 @@ def _credential(target: GraphTarget) -> str | dict[str, str]:
     credential = target.credential
     if not isinstance(credential, Certificate):
         return credential.value
+    try:
+        serialization.load_pem_private_key(
+            credential.pem.encode(), credential.passphrase.encode() if credential.passphrase else None
+        )
+        x509.load_pem_x509_certificate(credential.pem.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise SignInFailed(
+            "The certificate cannot be used: it needs both a certificate and its private key, as PEM.",
+            hint="Give the right file to `tenantatlas tenants update`.",
+        ) from None
     given = {"private_key": credential.pem, "public_certificate": credential.pem}
     return {**given, "passphrase": credential.passphrase} if credential.passphrase else given
 
@@ -283,6 +300,15 @@ class _MsalAnswer:
 
     def raise_for_status(self) -> None:
         """Refusals are read from the text; worse answers never get here."""
+
+
+def _description(text: str) -> str:
+    """What a refusal of the sign-in service says."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return ""
+    return str(said.get("error_description") or "")[:2000] if isinstance(said, dict) else ""
 
 
 class _MsalHttp:
@@ -368,5 +394,5 @@ class _MsalHttp:
             )
         plain = _MsalAnswer(answer)
         if status >= HTTPStatus.BAD_REQUEST:
-            self.last_refusal = plain.text[:4000]
+            self.last_refusal = _description(plain.text)
         return plain

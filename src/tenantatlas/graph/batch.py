@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import islice
 
 import orjson
@@ -163,6 +164,10 @@ class ManyReads:
     async def _one(self, job: _Job, part: _Part | None, *, reason: str, sent_at: float) -> _Left:
         if part is None:
             return self._lost(job, reason)
+        if part.status == HTTPStatus.UNAUTHORIZED:
+            # Alone it gets a new token, or the reason why there is none.
+            job.direct = True
+            return [(0.0, job)]
         try:
             verdict = await self._reader.judge(
                 part.status,

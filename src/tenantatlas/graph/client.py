@@ -159,6 +159,7 @@ class GraphClient:
         return loop.run(self._write(call, family, hold), hold=hold)
 
     async def _write(self, call: Call, family: str, hold: Hold) -> WriteReply:
+        await self._sender.prepare()
         async with self._budget.turn(family, write=True):
             hold.held = True
             try:

@@ -109,6 +109,7 @@ class Reader:
         if not batched:
             self._refusals.check(family, call.method, call.path)
         lane = self._lane(family, batched=batched)
+        await self._sender.prepare()
         try:
             async with lane, self._budget.turn(family, count=count):
                 answer = await self._sender.read(call)

@@ -74,6 +74,10 @@ class Sender:
         self._target = target
         self._tokens = tokens
 
+    async def prepare(self) -> None:
+        """Have a token at hand, so that nobody waits for one when its turn has come."""
+        await self._tokens.token()
+
     async def read(self, call: Call) -> Answer:
         """Send; where the token is refused, once more with a new one."""
         token = await self._tokens.token()
