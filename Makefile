@@ -38,7 +38,7 @@ check: setup ## Format, lint, types, import contracts, templates, migrations, ge
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-cache >/tmp/lint-imports.$$$$ || { cat /tmp/lint-imports.$$$$; rm -f /tmp/lint-imports.$$$$; exit 1; }; rm -f /tmp/lint-imports.$$$$
-	@$(BIN)/djlint --quiet --check --lint src/tenantatlas/web/templates
+	@$(BIN)/djlint --quiet --lint src/tenantatlas/web/templates
 	@$(BIN)/python -m tenantatlas.config.manage makemigrations --check --dry-run
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/tenantatlas docs build --check
@@ -75,7 +75,7 @@ bench: setup ## The benchmarks, as ratios, with their table
 
 .PHONY: fix
 fix: setup ## Format and safe fixes
-	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet . ; $(BIN)/djlint --quiet --reformat src/tenantatlas/web/templates
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
 .PHONY: accept
 accept: setup ## Regenerate snapshots, query counts and reference pages: then read the diff

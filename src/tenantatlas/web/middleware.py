@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
-from tenantatlas.core.errors import AtlasError
+from tenantatlas.accounts.models import User
+from tenantatlas.core.errors import AtlasError, NotFound
 from tenantatlas.tenants.queries import tenant_for
 from tenantatlas.tenants.scope import tenant_scope
 
@@ -86,8 +87,10 @@ class TenantInPath:
             slug = kwargs.pop("slug", None)
             if slug is None:
                 return view(request, *args, **kwargs)
+            if not isinstance(request.user, User):
+                raise NotFound
             tenant = tenant_for(request.user, slug)
-            request.tenant = tenant  # type: ignore[attr-defined]  # views of a tenant read it
+            request.tenant = tenant  # type: ignore[attr-defined]  # the TenantRequest that views are given
             with tenant_scope(tenant):
                 response = view(request, *args, **kwargs)
                 render = getattr(response, "render", None)

@@ -22,7 +22,6 @@ from tenantatlas.config.settings.base import *  # noqa: E402, F403 - settings mo
 
 SECRET_KEY = "for tests only"  # noqa: S105 - signs nothing that outlives a test
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-STATIC_ROOT = _home / "static"
 
 if os.environ.get("ATLAS_TEST_DATABASE", "sqlite") == "postgresql":
     DATABASES = {

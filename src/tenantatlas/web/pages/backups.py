@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -13,6 +13,7 @@ from tenantatlas.backups import queries, services
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.queries import has_capability
+from tenantatlas.web.requests import TenantRequest
 
 from .runs import say_started
 
@@ -21,18 +22,18 @@ ENTRIES_PER_PAGE = 100
 
 
 @require_GET
-def set_list(request: HttpRequest) -> HttpResponse:
+def set_list(request: TenantRequest) -> HttpResponse:
     """Newest first, with how complete each is."""
     page = Paginator(queries.set_list(), SETS_PER_PAGE).get_page(request.GET.get("page"))
-    page.object_list = [queries.set_row(each) for each in page.object_list]
-    context = {"title": "Backup sets", "section": "backups", "page": page}
+    rows = [queries.set_row(each) for each in page.object_list]
+    context = {"title": "Backup sets", "section": "backups", "page": page, "rows": rows}
     return render(request, "web/backups/list.html", context)
 
 
 @require_GET
-def set_detail(request: HttpRequest, set_id: int) -> HttpResponse:
+def set_detail(request: TenantRequest, set_id: int) -> HttpResponse:
     """One set: per type how complete, and its policies."""
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+    tenant = request.tenant
     found = queries.find_set(set_id)
     page = Paginator(queries.set_entries(found), ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -49,27 +50,27 @@ def set_detail(request: HttpRequest, set_id: int) -> HttpResponse:
 
 
 @require_POST
-def set_keep(request: HttpRequest, set_id: int) -> HttpResponse:
+def set_keep(request: TenantRequest, set_id: int) -> HttpResponse:
     """Protect the set from deletion, or stop protecting it."""
     found = queries.find_set(set_id)
     change = services.release_set if found.kept else services.keep_set
     change(found, actor=request.user)
-    return redirect("set_detail", slug=request.tenant.slug, set_id=set_id)  # type: ignore[attr-defined]  # set by TenantInPath
+    return redirect("set_detail", slug=request.tenant.slug, set_id=set_id)
 
 
 @require_POST
-def set_delete(request: HttpRequest, set_id: int) -> HttpResponse:
+def set_delete(request: TenantRequest, set_id: int) -> HttpResponse:
     """Delete the set; payloads that nothing else needs go with it."""
     found = queries.find_set(set_id)
     services.delete_set(found, actor=request.user)
     messages.success(request, f"Deleted the backup set {found.name}.")
-    return redirect("set_list", slug=request.tenant.slug)  # type: ignore[attr-defined]  # set by TenantInPath
+    return redirect("set_list", slug=request.tenant.slug)
 
 
 @require_POST
-def set_verify(request: HttpRequest, set_id: int) -> HttpResponse:
+def set_verify(request: TenantRequest, set_id: int) -> HttpResponse:
     """Read and check every payload of the set, as a run."""
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+    tenant = request.tenant
     run, created = start_run(
         "backup_set.verify", tenant=tenant, params={"set": set_id}, actor=request.user, trigger=Trigger.PERSON
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -12,14 +12,15 @@ from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.models import Connection, PermissionReport
 from tenantatlas.tenants.queries import has_capability
+from tenantatlas.web.requests import TenantRequest
 
 from .runs import say_started
 
 
 @require_GET
-def connection(request: HttpRequest) -> HttpResponse:
+def connection(request: TenantRequest) -> HttpResponse:
     """App registrations, and the newest permission report: problems first."""
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+    tenant = request.tenant
     context = {
         "title": "Connection",
         "section": "connection",
@@ -33,19 +34,19 @@ def connection(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def start_check(request: HttpRequest) -> HttpResponse:
+def start_check(request: TenantRequest) -> HttpResponse:
     """Test sign-in and permissions, as a run."""
     return _start(request, "connection.check")
 
 
 @require_POST
-def start_directory_sync(request: HttpRequest) -> HttpResponse:
+def start_directory_sync(request: TenantRequest) -> HttpResponse:
     """Read the groups' names, as a run."""
     return _start(request, "directory_groups.sync")
 
 
-def _start(request: HttpRequest, key: str) -> HttpResponse:
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+def _start(request: TenantRequest, key: str) -> HttpResponse:
+    tenant = request.tenant
     run, created = start_run(key, tenant=tenant, params={}, actor=request.user, trigger=Trigger.PERSON)
     say_started(request, run, created=created)
     return redirect("run_detail", slug=tenant.slug, run_id=run.pk)

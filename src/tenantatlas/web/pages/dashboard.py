@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -16,13 +16,14 @@ from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
 from tenantatlas.tenants.models import PermissionReport
+from tenantatlas.web.requests import TenantRequest
 
 LATEST = 10
 DAYS = 7
 
 
 @require_GET
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: TenantRequest) -> HttpResponse:
     """The tenant at a glance."""
     since = clock.now() - timedelta(days=DAYS)
     runs = OperationRun.objects.order_by("-pk")

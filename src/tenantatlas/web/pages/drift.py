@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,6 +15,7 @@ from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.queries import has_capability
+from tenantatlas.web.requests import TenantRequest
 
 from .runs import run_of, say_started
 
@@ -23,7 +24,7 @@ COMPARISONS = 20
 
 
 @require_GET
-def drift(request: HttpRequest) -> HttpResponse:
+def drift(request: TenantRequest) -> HttpResponse:
     """Choose a set to compare, or open an earlier comparison."""
     context = {
         "title": "Drift",
@@ -32,18 +33,18 @@ def drift(request: HttpRequest) -> HttpResponse:
             "-created_at"
         )[:COMPARISONS],
         "runs": OperationRun.objects.filter(operation="drift.generate").order_by("-pk")[:COMPARISONS],
-        "may": has_capability(request.user, request.tenant, Capability.DRIFT_RUN),  # type: ignore[attr-defined]  # set by TenantInPath
+        "may": has_capability(request.user, request.tenant, Capability.DRIFT_RUN),
     }
     return render(request, "web/drift/list.html", context)
 
 
 @require_POST
-def start_drift(request: HttpRequest) -> HttpResponse:
+def start_drift(request: TenantRequest) -> HttpResponse:
     """Start the comparison."""
     chosen = request.POST.get("set", "")
     if not chosen.isdigit():
         raise InputError("Choose a backup set to compare with.", hint="Take a backup first if there is none.")
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+    tenant = request.tenant
     run, created = start_run(
         "drift.generate",
         tenant=tenant,
@@ -56,7 +57,7 @@ def start_drift(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def drift_report(request: HttpRequest, run_id: int) -> HttpResponse:
+def drift_report(request: TenantRequest, run_id: int) -> HttpResponse:
     """What the comparison found, gravest first."""
     run = run_of(run_id)
     findings = Finding.objects.filter(run_id=run.pk).order_by("-severity", "type_key", "name")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups import queries
+from tenantatlas.backups.models import PolicyVersion
 from tenantatlas.core.errors import InputError, NotFound
 from tenantatlas.inventory.models import Policy
 from tenantatlas.policies.registry import all_types, get_type
@@ -17,6 +18,7 @@ from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.queries import has_capability
+from tenantatlas.web.requests import TenantRequest
 
 from .runs import say_started
 
@@ -38,9 +40,9 @@ def policy_of(policy_id: int) -> Policy:
 
 
 @require_GET
-def policy_list(request: HttpRequest) -> HttpResponse:
+def policy_list(request: TenantRequest) -> HttpResponse:
     """What the tenant has, and whether it is protected."""
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+    tenant = request.tenant
     known = {each.key: each.label for each in all_types()}
     type_key = request.GET.get("type", "") if request.GET.get("type", "") in known else ""
     protection = request.GET.get("protection", "")
@@ -49,12 +51,13 @@ def policy_list(request: HttpRequest) -> HttpResponse:
         types=[type_key] if type_key else [], search=search, protection=PROTECTION.get(protection)
     )
     page = Paginator(found, POLICIES_PER_PAGE).get_page(request.GET.get("page"))
-    page.object_list = [(row, WORD_OF[row.protection]) for row in queries.policy_rows(page.object_list)]
+    rows = [(row, WORD_OF[row.protection]) for row in queries.policy_rows(page.object_list)]
     last_sync = OperationRun.objects.filter(operation="inventory.sync", ended_at__isnull=False)
     context = {
         "title": "Policies",
         "section": "policies",
         "page": page,
+        "rows": rows,
         "types": known.items(),
         "type_key": type_key,
         "protection": protection if protection in PROTECTION else "",
@@ -68,20 +71,20 @@ def policy_list(request: HttpRequest) -> HttpResponse:
     return render(request, "web/policies/list.html", context)
 
 
-def _query_without_page(request: HttpRequest) -> str:
+def _query_without_page(request: TenantRequest) -> str:
     query = request.GET.copy()
     query.pop("page", None)
     return query.urlencode()
 
 
 @require_POST
-def start_sync(request: HttpRequest) -> HttpResponse:
+def start_sync(request: TenantRequest) -> HttpResponse:
     """Read the inventory, as a run."""
     return _start(request, "inventory.sync", {})
 
 
 @require_POST
-def start_backup(request: HttpRequest) -> HttpResponse:
+def start_backup(request: TenantRequest) -> HttpResponse:
     """Back up the ticked policies, or all of them."""
     ticked = [each for each in request.POST.getlist("policy") if each.isdigit()]
     params: dict[str, object] = {"name": request.POST.get("name", "").strip()}
@@ -93,15 +96,15 @@ def start_backup(request: HttpRequest) -> HttpResponse:
     return _start(request, "backup_set.capture", params)
 
 
-def _start(request: HttpRequest, key: str, params: dict[str, object]) -> HttpResponse:
-    tenant = request.tenant  # type: ignore[attr-defined]  # set by TenantInPath
+def _start(request: TenantRequest, key: str, params: dict[str, object]) -> HttpResponse:
+    tenant = request.tenant
     run, created = start_run(key, tenant=tenant, params=params, actor=request.user, trigger=Trigger.PERSON)
     say_started(request, run, created=created)
     return redirect("run_detail", slug=tenant.slug, run_id=run.pk)
 
 
 @require_GET
-def policy_detail(request: HttpRequest, policy_id: int) -> HttpResponse:
+def policy_detail(request: TenantRequest, policy_id: int) -> HttpResponse:
     """One policy: what it is, and its versions, newest first."""
     policy = policy_of(policy_id)
     policy_type = get_type(policy.type_key)
@@ -120,14 +123,14 @@ def policy_detail(request: HttpRequest, policy_id: int) -> HttpResponse:
 
 
 @require_GET
-def policy_diff(request: HttpRequest, policy_id: int) -> HttpResponse:
+def policy_diff(request: TenantRequest, policy_id: int) -> HttpResponse:
     """Two versions of one policy, side by side as words."""
     policy = policy_of(policy_id)
     before, after = (_version(policy, request.GET.get(name, "")) for name in ("a", "b"))
     if before.pk > after.pk:
         wanted = reverse(
             "policy_diff",
-            kwargs={"slug": request.tenant.slug, "policy_id": policy.pk},  # type: ignore[attr-defined]  # set by TenantInPath
+            kwargs={"slug": request.tenant.slug, "policy_id": policy.pk},
         )
         return redirect(f"{wanted}?a={after.pk}&b={before.pk}")
     context = {
@@ -139,7 +142,7 @@ def policy_diff(request: HttpRequest, policy_id: int) -> HttpResponse:
     return render(request, "web/policies/diff.html", context)
 
 
-def _version(policy: Policy, number: str) -> queries.PolicyVersion:
+def _version(policy: Policy, number: str) -> PolicyVersion:
     if not number.isdigit():
         raise InputError("Choose two versions to compare.", hint="Tick A and B in the list of versions.")
     found = queries.find_version(int(number))
@@ -149,7 +152,7 @@ def _version(policy: Policy, number: str) -> queries.PolicyVersion:
 
 
 @require_GET
-def version_detail(request: HttpRequest, policy_id: int, version_id: int) -> HttpResponse:
+def version_detail(request: TenantRequest, policy_id: int, version_id: int) -> HttpResponse:
     """One captured state, as readable JSON with secrets replaced."""
     policy = policy_of(policy_id)
     version = _version(policy, str(version_id))

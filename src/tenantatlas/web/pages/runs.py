@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core.errors import NotFound
+from tenantatlas.core.ids import sha256_hex
 from tenantatlas.runs import queries, services
 from tenantatlas.runs.lifecycle import ItemState, Outcome, RunStatus, Trigger
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.registry import label_of
 from tenantatlas.tenants.queries import has_capability
 from tenantatlas.web.htmx import render_page_or_part, unchanged
+from tenantatlas.web.requests import TenantRequest
 
 ITEMS_PER_PAGE = 50
 RUNS_PER_PAGE = 50
@@ -25,6 +28,7 @@ BAD = (
     ItemState.NEEDS_DECISION,
     ItemState.NOT_STARTED,
 )
+ITEM_STATES = frozenset(state.value for state in ItemState)
 STATES = {
     "open": {"status__in": [RunStatus.QUEUED.value, RunStatus.RUNNING.value]},
     "attention": {
@@ -32,6 +36,17 @@ STATES = {
     },
     "all": {},
 }
+
+
+def title_of(run: OperationRun) -> str:
+    """What a run is called where one line must do."""
+    return f"{label_of(run.operation)} #{run.pk}"
+
+
+def change_counter(run: OperationRun) -> str:
+    """Moves whenever something that the live band shows has moved."""
+    shown = (run.status, run.outcome, run.waiting_reason, run.cancel_asked_at, run.attempts, run.counts)
+    return sha256_hex(repr(shown).encode())[:16]
 
 
 def run_of(run_id: int) -> OperationRun:
@@ -43,7 +58,7 @@ def run_of(run_id: int) -> OperationRun:
 
 
 @require_GET
-def run_list(request: HttpRequest) -> HttpResponse:
+def run_list(request: TenantRequest) -> HttpResponse:
     """Newest first, with counts that are the first filter."""
     chosen = request.GET.get("state", "all")
     if chosen not in STATES:
@@ -68,18 +83,18 @@ def run_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
+def run_detail(request: TenantRequest, run_id: int) -> HttpResponse:
     """The page that matters most: what is happening, item by item."""
     run = run_of(run_id)
     chosen = request.GET.get("items", "") or ("bad" if _ended_badly(run) else "all")
     context = {
         **_live(run),
         "section": "runs",
-        "title": f"{queries.title_of(run)}",
+        "title": title_of(run),
         **_items(request, run, chosen),
         "events": run.events.order_by("pk"),
         "tab": request.GET.get("tab", "items"),
-        "may_cancel": has_capability(request.user, request.tenant, Capability.RUN_CANCEL),  # type: ignore[attr-defined]  # set by TenantInPath
+        "may_cancel": has_capability(request.user, request.tenant, Capability.RUN_CANCEL),
         "children": list(run.children.order_by("pk")),
     }
     return render(request, "web/runs/detail.html", context)
@@ -91,20 +106,19 @@ def _ended_badly(run: OperationRun) -> bool:
 
 def _live(run: OperationRun) -> dict[str, object]:
     progress = queries.progress(run)
-    version = queries.change_counter(run)
     return {
         "run": run,
         "progress": progress,
-        "version": version,
+        "version": change_counter(run),
         "every": 2 if run.status == RunStatus.RUNNING else 5,
     }
 
 
-def _items(request: HttpRequest, run: OperationRun, chosen: str) -> dict[str, object]:
+def _items(request: TenantRequest, run: OperationRun, chosen: str) -> dict[str, object]:
     items = run.items.order_by("position")
     if chosen == "bad":
         items = items.filter(state__in=[state.value for state in BAD])
-    elif chosen in ItemState:
+    elif chosen in ITEM_STATES:
         items = items.filter(state=chosen)
     else:
         chosen = "all"
@@ -116,39 +130,37 @@ def _items(request: HttpRequest, run: OperationRun, chosen: str) -> dict[str, ob
 
 
 @require_GET
-def run_live(request: HttpRequest, run_id: int) -> HttpResponse:
+def run_live(request: TenantRequest, run_id: int) -> HttpResponse:
     """The live band and the items; 204 while nothing changed."""
     run = run_of(run_id)
     live = _live(run)
     if request.GET.get("v") == str(live["version"]) and run.is_open:
         return unchanged()
     chosen = request.GET.get("items", "") or ("bad" if _ended_badly(run) else "all")
-    context = {**live, **_items(request, run, chosen), "title": queries.title_of(run), "section": "runs"}
+    context = {**live, **_items(request, run, chosen), "title": title_of(run), "section": "runs"}
     return render_page_or_part(request, "web/runs/detail.html", "web/runs/_live.html", context)
 
 
 @require_POST
-def run_cancel(request: HttpRequest, run_id: int) -> HttpResponse:
+def run_cancel(request: TenantRequest, run_id: int) -> HttpResponse:
     """Ask the run to stop at the next item boundary."""
     run = services.cancel_run(run_of(run_id), actor=request.user)
     if run.is_open:
         messages.info(request, "Stopping: the item in hand finishes, the others are not started.")
-    return redirect("run_detail", slug=request.tenant.slug, run_id=run_id)  # type: ignore[attr-defined]  # set by TenantInPath
+    return redirect("run_detail", slug=request.tenant.slug, run_id=run_id)
 
 
 @require_POST
-def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
+def run_retry(request: TenantRequest, run_id: int) -> HttpResponse:
     """Start a run that does again what went wrong."""
     run, created = services.retry_failed_items(run_of(run_id), actor=request.user, trigger=Trigger.PERSON)
     say_started(request, run, created=created)
-    return redirect("run_detail", slug=request.tenant.slug, run_id=run.pk)  # type: ignore[attr-defined]  # set by TenantInPath
+    return redirect("run_detail", slug=request.tenant.slug, run_id=run.pk)
 
 
-def say_started(request: HttpRequest, run: OperationRun, *, created: bool) -> None:
+def say_started(request: TenantRequest, run: OperationRun, *, created: bool) -> None:
     """The toast of every start: started, or already on its way."""
     if created:
-        messages.success(request, f"Started: {queries.title_of(run)}.")
+        messages.success(request, f"Started: {title_of(run)}.")
     else:
-        messages.info(
-            request, f"Already {'running' if run.started_at else 'queued'}: {queries.title_of(run)}."
-        )
+        messages.info(request, f"Already {'running' if run.started_at else 'queued'}: {title_of(run)}.")

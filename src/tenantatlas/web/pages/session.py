@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from tenantatlas.accounts.services import set_preference
 from tenantatlas.tenants.queries import tenants_of
+from tenantatlas.web.requests import PersonRequest
 
 View = Callable[..., HttpResponse]
 THEMES = ("system", "light", "dark")
@@ -48,22 +50,29 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponse:
+def sign_out(request: PersonRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     return redirect("sign_in")
 
 
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
+def theme(request: PersonRequest) -> HttpResponse:
     """Remember the person's theme."""
     choice = request.POST.get("theme", "")
     if choice in THEMES:
         set_preference(request.user, "theme", choice)
-    return redirect(next_within_site(request, "/"))
+    return redirect(_page_before(request))
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def _page_before(request: HttpRequest) -> str:
+    """The page that the request came from, if it is one of ours."""
+    before = urlsplit(request.headers.get("Referer", ""))
+    wanted = before._replace(scheme="", netloc="").geturl()
+    return wanted if before.netloc == request.get_host() and wanted.startswith("/") else "/"
+
+
+def home(request: PersonRequest) -> HttpResponse:
     """The only tenant's dashboard, or the list of tenants."""
     tenants = list(tenants_of(request.user))
     if len(tenants) == 1:
