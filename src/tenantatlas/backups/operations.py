@@ -13,7 +13,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, Conflict, InputError, StorageFailed
 from tenantatlas.graph.policies import read_policy
 from tenantatlas.inventory.listing import choose_types
-from tenantatlas.inventory.operations import describe_types
+from tenantatlas.inventory.operations import describe_types, facts_of
 from tenantatlas.inventory.queries import find_policies
 from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.policies.registry import get_type
@@ -332,12 +332,12 @@ class VerifyBackup(_OfOneSet):
 
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterable[ItemResult]:
         """Read many payloads at a time."""
-        wanted = [item.payload["version"] for item in items]
+        wanted = [facts_of(item)["version"] for item in items]
         versions = PolicyVersion.objects.select_related("blob", "tenant").in_bulk(wanted)
         for item in items:
             if ctx.cancelled():
                 return
-            yield _verified(item, versions.get(item.payload["version"]))
+            yield _verified(item, versions.get(facts_of(item)["version"]))
 
     def finish(self, ctx: RunContext) -> None:
         """Compare the set with its own fingerprint: an entry that was lost or exchanged shows there."""

@@ -36,7 +36,7 @@ def pack(tenant: Tenant, *, purpose: str, record: str, plain: bytes) -> bytes:
 
 def unpack(tenant: Tenant, *, purpose: str, record: str, sealed: bytes) -> bytes:
     """What was packed, or `StorageFailed`."""
-    packed = unseal(tenant, purpose=purpose, record=record, sealed=bytes(sealed))
+    packed = unseal(tenant, purpose=purpose, record=record, sealed=sealed)
     if not hasattr(_tools, "decompressor"):
         _tools.decompressor = zstandard.ZstdDecompressor()
     try:
@@ -62,7 +62,7 @@ def store_payloads(tenant: Tenant, payloads: Mapping[str, bytes]) -> dict[str, i
 
 def open_payload(tenant: Tenant, blob: Blob, *, expected: str) -> bytes:
     """The plain payload. Raises `StorageFailed` unless it is exactly the bytes whose hash is expected."""
-    plain = unpack(tenant, purpose=_PAYLOAD, record=blob.sha256, sealed=blob.sealed)
+    plain = unpack(tenant, purpose=_PAYLOAD, record=blob.sha256, sealed=bytes(blob.sealed))
     if sha256_hex(plain) != expected:
         raise StorageFailed(f"What is stored as {expected[:12]}… has another hash.")
     return plain
@@ -85,7 +85,8 @@ def staged_rows(tenant: Tenant, *, run_id: int, addresses: Iterable[str]) -> dic
     """The staged rows with these addresses; those that the run does not have are left out."""
     found = StagedRow.objects.filter(run_id=run_id, sha256__in=set(addresses))
     return {
-        row.sha256: unpack(tenant, purpose=_STAGED, record=row.sha256, sealed=row.sealed) for row in found
+        row.sha256: unpack(tenant, purpose=_STAGED, record=row.sha256, sealed=bytes(row.sealed))
+        for row in found
     }
 
 

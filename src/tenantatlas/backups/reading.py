@@ -14,20 +14,19 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from tenantatlas.core.errors import AtlasError
-from tenantatlas.graph.policies import Row, read_documents, read_policy
+from tenantatlas.graph.policies import Row, read_documents, read_policies, read_row
 from tenantatlas.inventory.listing import (
     CollectionRead,
     ListedPolicy,
     choose_collections,
     read_collection,
-    read_row,
     row_evidence,
 )
 from tenantatlas.inventory.models import ReadStatus
-from tenantatlas.inventory.operations import collection_item, collection_result
+from tenantatlas.inventory.operations import collection_item, collection_result, facts_of
 from tenantatlas.inventory.services import record_collection
 from tenantatlas.policies.document import Document
 from tenantatlas.policies.model import PolicyType
@@ -147,7 +146,7 @@ class PolicyReading(Operation[P], Generic[P]):
         )
 
     def _list(self, ctx: RunContext, item: RunItem) -> ItemResult:
-        path = item.payload.get("list") or item.payload["recheck"]
+        path = facts_of(item).get("list") or facts_of(item)["recheck"]
         scope = self.scope(ctx)
         read = read_collection(client_for(ctx.tenant), path, choose_collections(scope.types)[path])
         ctx.beat()
@@ -173,7 +172,7 @@ class PolicyReading(Operation[P], Generic[P]):
             )
 
     def _list_again(self, ctx: RunContext, item: RunItem) -> ItemResult:
-        path = item.payload["recheck"]
+        path = facts_of(item)["recheck"]
         scope = self.scope(ctx)
         types = choose_collections(scope.types)[path]
         if not ctx.items().filter(key=f"{LIST}{path}").exists():
@@ -213,17 +212,21 @@ class PolicyReading(Operation[P], Generic[P]):
         self, ctx: RunContext, items: list[RunItem]
     ) -> Iterator[tuple[RunItem, Taken | AtlasError]]:
         client = client_for(ctx.tenant)
-        addresses = [item.payload["row"] for item in items]
+        addresses = [facts_of(item)["row"] for item in items]
         staged = staged_rows(ctx.tenant, run_id=ctx.run.pk, addresses=addresses)
         for type_key, group in groupby(items, key=lambda item: item.type_key):
-            policy_type = get_type(type_key)
-            of_type = list(group)
-            rows = {item.key: read_row(staged.get(item.payload["row"], b"")) for item in of_type}
-            documents = read_documents(client, policy_type, [row for row in rows.values() if row is not None])
+            policy_type, of_type = get_type(type_key), list(group)
+            rows = {
+                item.key: read_row(staged[facts_of(item)["row"]])
+                for item in of_type
+                if facts_of(item)["row"] in staged
+            }
+            found = read_documents(client, policy_type, rows.values())
+            # The staged row of a retried item went with the run that staged it: such a policy is read by id.
+            alone = [graph_id_of(item.key) for item in of_type if item.key not in rows]
+            found |= read_policies(client, policy_type, alone) if alone else {}
             for item in of_type:
-                row = rows[item.key]
-                outcome = documents[row.id] if row else _read_alone(ctx, policy_type, graph_id_of(item.key))
-                yield item, _taken(item, policy_type, row, outcome)
+                yield item, _taken(item, policy_type, rows.get(item.key), found[graph_id_of(item.key)])
 
     def summaries(self, ctx: RunContext) -> list[TypeSummary]:
         """How completely each type was read."""
@@ -289,16 +292,7 @@ def is_gone(error: AtlasError) -> bool:
 
 
 def _kind(item: RunItem) -> str:
-    payload: dict[str, Any] = item.payload or {}
-    return next((kind for kind in ("row", "list", "recheck") if kind in payload), "other")
-
-
-def _read_alone(ctx: RunContext, policy_type: PolicyType, graph_id: str) -> Document | AtlasError:
-    """Read by id: the staged row of a retried item went with the run that staged it."""
-    try:
-        return read_policy(client_for(ctx.tenant), policy_type, graph_id)
-    except AtlasError as error:
-        return error
+    return next((kind for kind in ("row", "list", "recheck") if kind in facts_of(item)), "other")
 
 
 def _taken(
@@ -322,7 +316,7 @@ def _first_look(ctx: RunContext, types: Iterable[PolicyType]) -> _Looked:
     """(evidence, name) of each policy as the first list had it."""
     rows = ctx.items().filter(type_key__in=[policy_type.key for policy_type in types])
     return {
-        (type_key, graph_id_of(key)): (payload["seen"], label)
+        (type_key, graph_id_of(key)): ((payload or {})["seen"], label)
         for type_key, key, payload, label in rows.values_list("type_key", "key", "payload", "label")
         if "seen" in (payload or {})
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import IntegrityError, models, transaction
@@ -100,7 +100,7 @@ def capture_document(
         name=json.storable_text(str(composed.get(policy_type.name_field) or graph_id))[:1000],
         digest=digest(policy_type, composed),
         evidence=evidence,
-        secrets=[json.storable(asdict(secret)) for secret in secret_status(policy_type, document)]
+        secrets=[json.storable(secret) for secret in secret_status(policy_type, document)]
         if policy_type.secrets
         else [],
         backup_only=json.storable(reasons(policy_type, composed)),

@@ -16,6 +16,7 @@ from tenantatlas.backups.services import load_document
 from tenantatlas.core.errors import AtlasError
 from tenantatlas.inventory.listing import CollectionRead
 from tenantatlas.inventory.models import ReadStatus
+from tenantatlas.inventory.operations import facts_of
 from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.policies.diff import differences
 from tenantatlas.policies.model import PolicyType
@@ -114,7 +115,7 @@ class GenerateDrift(PolicyReading[SetParams]):
 
     def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
         """A collection, or a policy that is on one side only."""
-        kind = (item.payload or {}).get("finding")
+        kind = facts_of(item).get("finding")
         if kind is None:
             return super().process(ctx, item)
         return self._record_one_sided(ctx, item, FindingKind(kind))

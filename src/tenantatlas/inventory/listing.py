@@ -19,9 +19,8 @@ from dataclasses import dataclass, field
 from tenantatlas.core import json
 from tenantatlas.core.errors import AtlasError, ConsentMissing, NotOffered
 from tenantatlas.core.ids import sha256_hex
-from tenantatlas.core.json import Json
 from tenantatlas.graph.client import GraphClient
-from tenantatlas.graph.policies import Row
+from tenantatlas.graph.policies import Row, read_row
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import all_types, collections, get_type, type_of_row
 from tenantatlas.runs.registry import puts_aside
@@ -112,16 +111,16 @@ def read_collection(client: GraphClient, path: str, types: tuple[PolicyType, ...
         for page in client.pages(f"{path}?{query}" if query else path, family=types[0].family):
             for raw in page.rows:
                 row = read_row(raw)
-                policy_type = type_of_row(path, row.body) if row else None
-                unreadable += row is None
-                uncovered += row is not None and policy_type is None
-                if row and policy_type and policy_type.key in wanted:
+                policy_type = None if row.error else type_of_row(path, row.body)
+                unreadable += row.error is not None
+                uncovered += row.error is None and policy_type is None
+                if policy_type and policy_type.key in wanted:
                     rows[row.id] = ListedPolicy(policy_type=policy_type, row=row)
             pages += 1
     except AtlasError as caught:
         if caught.stops_run or puts_aside(caught):
             raise
-        error = caught
+        error = _named(caught, types)
     return CollectionRead(
         path=path,
         types=types,
@@ -142,15 +141,16 @@ def row_evidence(row: Row) -> str:
     return sha256_hex("|".join([*moves, *(str(row.body.get(name)) for name in _MOVES_BESIDES)]).encode())
 
 
-def read_row(raw: bytes) -> Row | None:
-    """The row with its id; None where it is not an object with one."""
-    try:
-        body: Json = json.loads(raw)
-    except json.BadJson:
-        return None
-    if not isinstance(body, dict) or not isinstance(body.get("id"), str) or not body["id"]:
-        return None
-    return Row(id=body["id"], raw=raw, body=body)
+def _named(error: AtlasError, types: tuple[PolicyType, ...]) -> AtlasError:
+    """A missing permission has a name even where Graph does not say it."""
+    if not isinstance(error, ConsentMissing) or error.details.get("permissions"):
+        return error
+    reads = types[0].reads
+    return ConsentMissing(
+        f"A permission is missing: {' or '.join(reads)}.",
+        hint=error.hint or f"Grant {reads[0]} to the app registration, with admin consent.",
+        details={**error.details, "permissions": list(reads)},
+    )
 
 
 def _status(error: AtlasError | None, *, pages: int, unreadable: int) -> ReadStatus:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core.json import Json
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import RunItem
@@ -48,12 +49,17 @@ class SyncInventory(Operation[SyncParams]):
 
     def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
         """Read one list to its end and store what it shows."""
-        path = item.payload["list"]
+        path = facts_of(item)["list"]
         types = choose_collections(choose_types(ctx.params.types))[path]
         read = read_collection(client_for(ctx.tenant), path, types)
         ctx.beat()
         record_collection(read, run_id=ctx.run.pk)
         return collection_result(item.key, read)
+
+
+def facts_of(item: RunItem) -> dict[str, Json]:
+    """The small facts that the item was planned with."""
+    return item.payload or {}
 
 
 def collection_item(path: str, types: tuple[PolicyType, ...]) -> ItemSpec:

@@ -23,7 +23,7 @@ class _Stored(msgspec.Struct):
     format: int
     type: str
     object: msgspec.Raw
-    item: msgspec.Raw | None = None
+    item: msgspec.Raw = msgspec.Raw(b"null")  # msgspec reads no union with Raw
     parts: dict[str, list[msgspec.Raw]] = {}
     missing: dict[str, str] = {}
 
@@ -68,7 +68,7 @@ class Document:
         return cls(
             type_key=stored.type,
             object=bytes(stored.object),
-            item=None if stored.item is None else bytes(stored.item),
+            item=None if bytes(stored.item) == b"null" else bytes(stored.item),
             parts={key: tuple(bytes(raw) for raw in rows) for key, rows in stored.parts.items()},
             missing=stored.missing,
         )

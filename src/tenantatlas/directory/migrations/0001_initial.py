@@ -6,34 +6,58 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DirectoryGroup',
+            name="DirectoryGroup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('graph_id', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=1000)),
-                ('kind', models.CharField(choices=[('security', 'Security'), ('dynamic security', 'Security, dynamic'), ('m365', 'Microsoft 365'), ('dynamic m365', 'Microsoft 365, dynamic'), ('mail-enabled security', 'Mail-enabled security'), ('distribution', 'Distribution')], max_length=24)),
-                ('present', models.BooleanField(default=True)),
-                ('first_seen', models.DateTimeField()),
-                ('last_seen', models.DateTimeField()),
-                ('last_run_id', models.BigIntegerField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("graph_id", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=1000)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("security", "Security"),
+                            ("dynamic security", "Security, dynamic"),
+                            ("m365", "Microsoft 365"),
+                            ("dynamic m365", "Microsoft 365, dynamic"),
+                            ("mail-enabled security", "Mail-enabled security"),
+                            ("distribution", "Distribution"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("present", models.BooleanField(default=True)),
+                ("first_seen", models.DateTimeField()),
+                ("last_seen", models.DateTimeField()),
+                ("last_run_id", models.BigIntegerField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'name'], name='directory_group_by_name')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'graph_id'), name='directory_group_once')],
+                "indexes": [models.Index(fields=["tenant", "name"], name="directory_group_by_name")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "graph_id"), name="directory_group_once")
+                ],
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_tenants', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_tenants", django.db.models.manager.Manager()),
             ],
         ),
     ]

@@ -6,42 +6,78 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('backups', '0001_initial'),
-        ('tenants', '0001_initial'),
+        ("backups", "0001_initial"),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('run_id', models.BigIntegerField()),
-                ('type_key', models.CharField(max_length=120)),
-                ('graph_id', models.CharField(max_length=200)),
-                ('name', models.CharField(max_length=1000)),
-                ('kind', models.CharField(choices=[('added', 'Added'), ('removed', 'Removed'), ('changed', 'Changed'), ('unknown', 'Not known')], max_length=10)),
-                ('severity', models.CharField(choices=[('high', 'High'), ('medium', 'Medium'), ('low', 'Low')], max_length=10)),
-                ('summary', models.TextField(blank=True)),
-                ('differences', models.JSONField(default=list)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('before_digest', models.CharField(blank=True, max_length=64)),
-                ('after_digest', models.CharField(blank=True, max_length=64)),
-                ('first_seen', models.DateTimeField()),
-                ('found_at', models.DateTimeField()),
-                ('backup_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='backups.backupset')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("run_id", models.BigIntegerField()),
+                ("type_key", models.CharField(max_length=120)),
+                ("graph_id", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=1000)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("added", "Added"),
+                            ("removed", "Removed"),
+                            ("changed", "Changed"),
+                            ("unknown", "Not known"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("high", "High"), ("medium", "Medium"), ("low", "Low")], max_length=10
+                    ),
+                ),
+                ("summary", models.TextField(blank=True)),
+                ("differences", models.JSONField(default=list)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("before_digest", models.CharField(blank=True, max_length=64)),
+                ("after_digest", models.CharField(blank=True, max_length=64)),
+                ("first_seen", models.DateTimeField()),
+                ("found_at", models.DateTimeField()),
+                (
+                    "backup_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="findings",
+                        to="backups.backupset",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'fingerprint'], name='finding_by_fingerprint')],
-                'constraints': [models.UniqueConstraint(fields=('run_id', 'type_key', 'graph_id'), name='finding_once_per_run')],
+                "indexes": [models.Index(fields=["tenant", "fingerprint"], name="finding_by_fingerprint")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("run_id", "type_key", "graph_id"), name="finding_once_per_run"
+                    )
+                ],
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_tenants', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_tenants", django.db.models.manager.Manager()),
             ],
         ),
     ]

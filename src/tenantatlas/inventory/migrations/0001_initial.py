@@ -6,64 +6,116 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenants', '0001_initial'),
+        ("tenants", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type_key', models.CharField(max_length=120)),
-                ('graph_id', models.CharField(max_length=200)),
-                ('name', models.CharField(max_length=1000)),
-                ('odata_type', models.CharField(blank=True, max_length=200)),
-                ('platform', models.CharField(blank=True, max_length=60)),
-                ('last_modified', models.CharField(blank=True, max_length=40)),
-                ('is_assigned', models.BooleanField(null=True)),
-                ('assigned_count', models.PositiveIntegerField(null=True)),
-                ('scope_tags', models.JSONField(default=list)),
-                ('evidence', models.CharField(blank=True, max_length=100)),
-                ('presence', models.CharField(choices=[('present', 'In the tenant'), ('missing', 'No longer in the tenant'), ('unknown', 'Not known')], default='present', max_length=10)),
-                ('first_seen', models.DateTimeField()),
-                ('last_seen', models.DateTimeField()),
-                ('missing_since', models.DateTimeField(null=True)),
-                ('last_run_id', models.BigIntegerField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type_key", models.CharField(max_length=120)),
+                ("graph_id", models.CharField(max_length=200)),
+                ("name", models.CharField(max_length=1000)),
+                ("odata_type", models.CharField(blank=True, max_length=200)),
+                ("platform", models.CharField(blank=True, max_length=60)),
+                ("last_modified", models.CharField(blank=True, max_length=40)),
+                ("is_assigned", models.BooleanField(null=True)),
+                ("assigned_count", models.PositiveIntegerField(null=True)),
+                ("scope_tags", models.JSONField(default=list)),
+                ("evidence", models.CharField(blank=True, max_length=100)),
+                (
+                    "presence",
+                    models.CharField(
+                        choices=[
+                            ("present", "In the tenant"),
+                            ("missing", "No longer in the tenant"),
+                            ("unknown", "Not known"),
+                        ],
+                        default="present",
+                        max_length=10,
+                    ),
+                ),
+                ("first_seen", models.DateTimeField()),
+                ("last_seen", models.DateTimeField()),
+                ("missing_since", models.DateTimeField(null=True)),
+                ("last_run_id", models.BigIntegerField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'indexes': [models.Index(fields=['tenant', 'graph_id'], name='policy_by_graph_id')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'type_key', 'graph_id'), name='policy_once'), models.CheckConstraint(condition=models.Q(('presence__in', ['present', 'missing', 'unknown'])), name='policy_presence_known')],
+                "verbose_name_plural": "policies",
+                "indexes": [models.Index(fields=["tenant", "graph_id"], name="policy_by_graph_id")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("tenant", "type_key", "graph_id"), name="policy_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("presence__in", ["present", "missing", "unknown"])),
+                        name="policy_presence_known",
+                    ),
+                ],
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_tenants', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_tenants", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='TypeRead',
+            name="TypeRead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type_key', models.CharField(max_length=120)),
-                ('run_id', models.BigIntegerField()),
-                ('status', models.CharField(choices=[('complete', 'Complete'), ('partial', 'Partial'), ('denied', 'Denied'), ('unavailable', 'Unavailable in this cloud or licence'), ('changed', 'Changed while it was read')], max_length=12)),
-                ('reason', models.TextField(blank=True)),
-                ('listed', models.PositiveIntegerField(default=0)),
-                ('at', models.DateTimeField()),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("type_key", models.CharField(max_length=120)),
+                ("run_id", models.BigIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("complete", "Complete"),
+                            ("partial", "Partial"),
+                            ("denied", "Denied"),
+                            ("unavailable", "Unavailable in this cloud or licence"),
+                            ("changed", "Changed while it was read"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("listed", models.PositiveIntegerField(default=0)),
+                ("at", models.DateTimeField()),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.tenant"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant', 'type_key', '-at'], name='type_read_latest')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'type_key', 'run_id'), name='type_read_once_per_run')],
+                "indexes": [models.Index(fields=["tenant", "type_key", "-at"], name="type_read_latest")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "type_key", "run_id"), name="type_read_once_per_run"
+                    )
+                ],
             },
             managers=[
-                ('objects', django.db.models.manager.Manager()),
-                ('all_tenants', django.db.models.manager.Manager()),
+                ("objects", django.db.models.manager.Manager()),
+                ("all_tenants", django.db.models.manager.Manager()),
             ],
         ),
     ]
