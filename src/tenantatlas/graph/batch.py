@@ -79,21 +79,20 @@ class ManyReads:
                 ready = []
                 done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
-                    ready.extend(job for seconds, job in task.result() if seconds <= 0)
-                    tasks.update(
-                        asyncio.create_task(self._later(seconds, job))
-                        for seconds, job in task.result()
-                        if seconds > 0
-                    )
+                    left = task.result()
+                    ready.extend(job for seconds, job in left if seconds <= 0)
+                    if waiting := [one for one in left if one[0] > 0]:
+                        tasks.add(asyncio.create_task(self._later(waiting)))
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         return self._outcomes
 
-    async def _later(self, seconds: float, job: _Job) -> _Left:
-        await self._reader.wait(seconds)
-        return [(0.0, job)]
+    async def _later(self, waiting: _Left) -> _Left:
+        """What waits goes together, after the longest wait among it."""
+        await self._reader.wait(max(seconds for seconds, _ in waiting))
+        return [(0.0, job) for _, job in waiting]
 
     async def _work(self, jobs: list[_Job]) -> _Left:
         if len(jobs) == 1:
@@ -128,7 +127,7 @@ class ManyReads:
         )
         try:
             answer = await self._reader.attempt(
-                call, family=jobs[0].read.family, tries=shared, count=len(jobs)
+                call, family=jobs[0].read.family, tries=shared, paths=tuple(job.path for job in jobs)
             )
         except AtlasError as error:
             return self._all_failed(jobs, error)

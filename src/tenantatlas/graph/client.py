@@ -154,7 +154,7 @@ class GraphClient:
             on_sent=on_sent,
             request_id=request_id,
         )
-        self._refusals.check(family, method, call.path)
+        self._refusals.check(family, method, [call.path])
         hold = Hold()
         return loop.run(self._write(call, family, hold), hold=hold)
 

@@ -33,6 +33,8 @@ from tenantatlas.core.log import redact_text
 _LONGEST_MESSAGE = 400
 _LONGEST_RETRY_AFTER = 86_400.0
 _PERMISSION = re.compile(r"\b[A-Z][A-Za-z]+(?:-[A-Za-z]+)?\.(?:Read|ReadWrite)(?:\.[A-Za-z]+)*\b")
+_QUOTED = re.compile(r"'[^']*'")
+_ID = re.compile(r"(?i)^[^(']*(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[^(']*$|^[\d_-]+$")
 _GUID = re.compile(r"(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 #: What Graph says where a cloud, a licence or a tenant does not have the thing at all.
@@ -253,5 +255,5 @@ def _hint(fault: Fault) -> str:
 
 def path_template(path: str) -> str:
     """The path as it may be logged: no query, ids and quoted arguments replaced."""
-    bare = path.split("?", 1)[0]
-    return re.sub(r"'[^']*'", "'…'", _GUID.sub("{id}", bare))[:200]
+    segments = path.split("?", 1)[0].split("/")
+    return "/".join("{id}" if _ID.search(one) else _QUOTED.sub("'…'", one) for one in segments)[:200]

@@ -100,19 +100,21 @@ class Reader:
         """Wait on the clock."""
         await self._loop.wait_until(clock.monotonic() + seconds)
 
-    async def attempt(self, call: Call, *, family: str, tries: Tries, count: int = 1) -> Answer | Again:
+    async def attempt(
+        self, call: Call, *, family: str, tries: Tries, paths: tuple[str, ...] = ()
+    ) -> Answer | Again:
         """Send once within lane and budget: a good answer, or the wait before the next try. Else raises.
 
-        `count` is how many requests Graph will count (a batch of 20 is 20).
+        `paths` are what a batch asks for: Graph counts each of them.
         """
-        batched = count > 1
-        if not batched:
-            self._refusals.check(family, call.method, call.path)
+        batched = len(paths) > 1
         lane = self._lane(family, batched=batched)
         await self._sender.prepare()
         try:
-            async with lane, self._budget.turn(family, count=count):
-                answer = await self._sender.read(call)
+            async with lane:
+                self._refusals.check(family, "GET", paths or (call.path,))
+                async with self._budget.turn(family, count=len(paths) or 1):
+                    answer = await self._sender.read(call)
         except TransportFailed as error:
             return self.after_failure(error.reason, tries)
         lane.note(clock.monotonic() - answer.sent_at)

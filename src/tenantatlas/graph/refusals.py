@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tenantatlas.core import clock
@@ -29,12 +30,15 @@ class Refusals:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str, str], _Count] = {}
 
-    def check(self, family: str, method: str, path: str) -> None:
-        """Raise the last refusal again where this kind of request is halted."""
-        count = self._counts.get((family, method, path_template(path)))
-        if count is not None and count.error is not None and clock.monotonic() < count.until:
-            error = count.error
+    def check(self, family: str, method: str, paths: Iterable[str]) -> None:
+        """Raise the last refusal again where all these kinds of request are halted."""
+        errors = [self._halt(family, method, path) for path in paths]
+        if errors and None not in errors and (error := errors[0]):
             raise ConsentMissing(error.message, hint=error.hint, details={**error.details, "halted": True})
+
+    def _halt(self, family: str, method: str, path: str) -> ConsentMissing | None:
+        count = self._counts.get((family, method, path_template(path)))
+        return count.error if count is not None and clock.monotonic() < count.until else None
 
     def note(self, family: str, method: str, path: str, error: AtlasError | None) -> None:
         """How a request of this kind ended."""
