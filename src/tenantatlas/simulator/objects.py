@@ -24,6 +24,10 @@ class State:
         """The same with other rows in one child."""
         return replace(self, children={**self.children, name: tuple(rows)})
 
+    def with_properties(self, **changes: Json) -> State:
+        """The same with other values of some properties."""
+        return replace(self, body={**self.body, **changes})
+
 
 class SimObject:
     """One object and its past versions: (seconds, state), None = deleted."""

@@ -24,7 +24,7 @@ def put_object(tenant: SimTenant, path: str, body: Json) -> str:
     if collection.prepare is not None:
         document = collection.prepare(tenant, document)
     document = _without_noise(document)
-    object_id = str(document.get("id") or tenant.world.new_guid())
+    object_id = str(document.get("id", "")) if "id" in document else tenant.world.new_guid()
     document["id"] = object_id
     state = _state(tenant, collection, document)
     found = tenant.stored.get(collection.key, {}).get(object_id.lower())
