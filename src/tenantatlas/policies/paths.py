@@ -87,22 +87,23 @@ def tokens_match(pattern: Tokens, tokens: Tokens) -> bool:
 
 def find(body: Json, path: str) -> tuple[Place, ...]:
     """Every spot that the path leads to, in the order of the body; properties that hold null as well."""
-    return tuple(_places(body, parse(path), body, ()))
+    return tuple({place.where: place for place in _places(body, parse(path), body, ())}.values())
 
 
 def _places(holder: Json, tokens: Tokens, owner: Json, where: tuple[str | int, ...]) -> Iterator[Place]:
+    if not isinstance(holder, dict | list):
+        return
     if isinstance(holder, dict):
         owner = holder
     if tokens[0] == ANY_DEPTH:
         yield from _places(holder, tokens[1:], owner, where)
         for key in _keys(holder):
-            if isinstance(holder[key], dict | list):
-                yield from _places(holder[key], tokens, owner, (*where, key))
+            yield from _places(holder[key], tokens, owner, (*where, key))
         return
     for key in _matching_keys(holder, tokens[0]):
         if len(tokens) == 1:
             yield Place(holder, key, owner, (*where, key))
-        elif isinstance(holder[key], dict | list):
+        else:
             yield from _places(holder[key], tokens[1:], owner, (*where, key))
 
 
@@ -113,8 +114,6 @@ def _keys(holder: Json) -> list[Any]:
 def _matching_keys(holder: Json, token: str) -> list[Any]:
     if isinstance(holder, list):
         return [key for key in _keys(holder) if token in (EVERY, f"[{key}]")]
-    if not isinstance(holder, dict):
-        return []
     if "*" not in token:
         return [token] if token in holder else []
     return [key for key in holder if name_matches(token, key)]

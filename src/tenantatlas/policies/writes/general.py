@@ -184,9 +184,8 @@ def differs(ctx: WriteContext, *, besides: Iterable[str] = ()) -> bool:
 
 def differs_in(ctx: WriteContext, name: str) -> bool:
     """Whether the wanted and the live policy differ in this property."""
-    if ctx.live is None:
-        return True
-    return not same(*(canonical_form(ctx.policy_type, body).get(name) for body in (ctx.wanted, ctx.live)))
+    wanted, live = (canonical_form(ctx.policy_type, body) for body in (ctx.wanted, ctx.live or {}))
+    return not same(wanted.get(name), live.get(name))
 
 
 def _assign_nothing(_ctx: WriteContext, _rule: AssignmentRule) -> tuple[Step, ...]:
