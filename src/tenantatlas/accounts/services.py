@@ -28,7 +28,7 @@ def check_new_user(*, email: str, password: str, name: str = "") -> User:
 
 
 def check_password(password: str, *, user: User) -> None:
-    """Refuse a password that is short, common, or close to the person's name or address."""
+    """Refuse a password that is short or common."""
     try:
         validate_password(password, user=user)
     except ValidationError as error:

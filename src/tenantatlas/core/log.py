@@ -9,10 +9,12 @@ that looks like a credential, by `•••`.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "•••"
 _SHORTEST_SECRET = 6
@@ -47,10 +49,20 @@ def current_fields() -> dict[str, Any]:
 
 
 def remember_secret(value: str) -> None:
-    """Never print this value again. Values too short to be told from words are not remembered."""
-    if len(value) >= _SHORTEST_SECRET:
-        _secrets[value] = None
-        _secrets[value.strip()] = None
+    """Never print this value again, in any of the ways in which text is escaped.
+
+    Values too short to be told from words are not remembered.
+    """
+    plain = value.strip()
+    if len(plain) >= _SHORTEST_SECRET:
+        for form in (
+            plain,
+            repr(plain)[1:-1],
+            json.dumps(plain)[1:-1],
+            quote(plain, safe=""),
+            quote_plus(plain),
+        ):
+            _secrets[form] = None
 
 
 def redact_text(text: str) -> str:

@@ -56,11 +56,11 @@ def make_key_file() -> str:
     text = _KEY_PREFIX + base64.urlsafe_b64encode(secret).decode("ascii") + "\n"
     try:
         write_private_file(path, text.encode("ascii"))
-    except FileExistsError as error:
-        raise Conflict(
-            f"There is a key in {path} already.", hint="It is kept; nothing was changed."
-        ) from error
     except OSError as error:
+        if path.exists():
+            raise Conflict(
+                f"There is a key in {path} already.", hint="It is kept; nothing was changed."
+            ) from error
         raise StorageFailed(
             f"The key file {path} could not be written: {error.strerror}.",
             hint="Set ATLAS_HOME or ATLAS_KEY_FILE to a folder that this user may write to.",
