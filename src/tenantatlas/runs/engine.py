@@ -417,7 +417,7 @@ def _launch_engine() -> None:
         "serializer": dbos_serialization.DBOSPortableJSON,
         "max_executor_threads": _THREADS,
         "use_listen_notify": False,
-        "notification_listener_polling_interval_sec": 5.0,
+        "notification_listener_polling_interval_sec": 0.2,
         "log_level": "WARNING",
         "enable_otlp": False,
     }

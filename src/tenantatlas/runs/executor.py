@@ -459,9 +459,10 @@ def _do_chunk(ctx: WorkContext, chunk: list[RunItem]) -> None:
         if not puts_aside(error):
             journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=list(left))
         raise
-    if left and not ctx.cancelled():
-        raise RuntimeError(f"{ctx.op.key} gave no result for {sorted(left)[:5]}")
-    journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=list(left))
+    unanswered = journal.keys_in_hand(ctx.run.pk, keys=list(left))
+    if unanswered and not ctx.cancelled():
+        raise RuntimeError(f"{ctx.op.key} gave no result for {unanswered[:5]}")
+    journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=unanswered)
 
 
 def _in_batches(results: Iterable[ItemResult], *, size: int) -> Iterator[list[ItemResult]]:

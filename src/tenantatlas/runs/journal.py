@@ -355,6 +355,14 @@ def items_left_in_hand(run_id: int, *, lane: str) -> list[RunItem]:
     return list(_items(run_id).filter(state=ItemState.IN_HAND, lane=lane).order_by("position"))
 
 
+def keys_in_hand(run_id: int, *, keys: Sequence[str]) -> list[str]:
+    """Those of these items that are in hand and have no result."""
+    if not keys:
+        return []
+    rows = _items(run_id).filter(state=ItemState.IN_HAND, key__in=keys).order_by("position")
+    return list(rows.values_list("key", flat=True))
+
+
 def take_items(run_id: int, *, dispatch: int, lane: str, size: int) -> list[RunItem]:
     """Take the lane's next pending items in hand."""
     with transaction.atomic():

@@ -191,7 +191,7 @@ def reasons_of(run: OperationRun) -> list[dict[str, Any]]:
         state__in=[ItemState.SUCCEEDED.value, ItemState.PENDING.value, ItemState.IN_HAND.value]
     )
     grouped = rows.values("state", "reason", "message", "hint").annotate(count=Count("pk"))
-    return list(grouped.order_by("-count", "state", "reason")[:100])
+    return [dict(row) for row in grouped.order_by("-count", "state", "reason")[:100]]
 
 
 def state_counts(tenant: Tenant, *, since: datetime | None = None) -> StateCounts:

@@ -162,7 +162,7 @@ class Operation(Generic[P]):
         raise NotImplementedError
 
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterable[ItemResult]:
-        """Do the items in hand, yielding each result as it is known.
+        """Do the items in hand, yielding each result as it is known (or storing it with `ctx.record`).
 
         Return early when `ctx.cancelled()`: what has no result then was not begun. Before raising an error
         that stops the run, yield a result for every item that was begun.
@@ -283,8 +283,9 @@ def label_of(key: str) -> str:
 
 
 def params_to_json(params: Any) -> dict[str, Json]:
-    """A params dataclass as plain JSON."""
-    return cast("dict[str, Json]", msgspec.to_builtins(params))
+    """A params dataclass as plain JSON, defaults included."""
+    given = {field.name: getattr(params, field.name) for field in dataclasses.fields(params)}
+    return cast("dict[str, Json]", msgspec.json.decode(msgspec.json.encode(given)))
 
 
 def params_from_json(op: Operation[P], given: Mapping[str, Json] | P) -> P:

@@ -1,0 +1,193 @@
+"""Installs of their own, used by processes that a test may kill.
+
+An install is a home folder and a database, copied from a template that is made once per session: migrated,
+with the cast in it. `Install.call` runs a module-level function in a fresh process that knows only that
+install; the processes are forked from a server that has imported everything already, and owns no thread
+and no connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import django
+from django.conf import settings
+
+if not settings.configured or not django.apps.apps.ready:
+    django.setup()
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+from tenantatlas.config.databases import postgresql_database, sqlite_database
+from tenantatlas.runs import engine, services  # noqa: F401 - what every process needs is imported once
+
+from .postgres import fresh_database, with_database
+
+PATIENCE_SECONDS = 120.0
+
+
+def _server() -> multiprocessing.context.ForkServerContext:
+    os.environ.setdefault("ATLAS_TEST_HOME", str(settings.ATLAS_HOME))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.processes"])
+    return context
+
+
+class Killed(Exception):
+    """The process ended by a signal before it could answer."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process at work."""
+
+    process: BaseProcess
+    answers: Connection
+
+    def result(self) -> Any:
+        """What the function returned; raises what it raised, or `Killed`."""
+        answered = self.answers.poll(PATIENCE_SECONDS)
+        if not answered:
+            self.process.kill()
+            raise TimeoutError(f"{self.process.name} did not answer within {PATIENCE_SECONDS} seconds")
+        try:
+            fine, value = self.answers.recv()
+        except EOFError as error:
+            self.process.join(PATIENCE_SECONDS)
+            raise Killed(f"{self.process.name} ended with {self.process.exitcode}") from error
+        finally:
+            self.answers.close()
+        self.process.join(PATIENCE_SECONDS)
+        if not fine:
+            raise AssertionError(f"in {self.process.name}:\n{value}")
+        return value
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the process a signal."""
+        os.kill(int(self.process.pid or 0), number)
+
+
+@dataclass(frozen=True)
+class Install:
+    """A home folder and a database; `url` is empty for SQLite."""
+
+    home: Path
+    url: str = ""
+
+    def start(self, function: Callable[..., Any], *args: Any) -> Running:
+        """Run the function in a process of its own."""
+        context = _server()
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(
+            target=_enter, args=(there, str(self.home), self.url, function, args), name=function.__name__
+        )
+        process.start()
+        there.close()
+        return Running(process, here)
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run the function in a process of its own and return what it returned."""
+        return self.start(function, *args).result()
+
+
+def _enter(
+    answers: Connection, home: str, url: str, function: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    use_install(Path(home), url)
+    try:
+        answer = (True, function(*args))
+    except BaseException:  # noqa: BLE001 - the test's process raises it again
+        answer = (False, traceback.format_exc())
+    finally:
+        connections.close_all()
+    with contextlib.suppress(BrokenPipeError):
+        answers.send(answer)
+    answers.close()
+
+
+def use_install(home: Path, url: str) -> None:
+    """Make the install the one of this process."""
+    settings.ATLAS_HOME = home
+    settings.ATLAS_KEY_FILE = home / "key"
+    settings.ATLAS_LEASE_SECONDS = 1.0
+    settings.ATLAS_HEARTBEAT_SECONDS = 0.2
+    database = postgresql_database(url) if url else sqlite_database(home / "atlas.db", synchronous="OFF")
+    connections.close_all()
+    connections.settings = connections.configure_settings({"default": database})
+    for name in list(connections):
+        with contextlib.suppress(AttributeError):
+            delattr(connections._connections, name)
+
+
+def _make_template() -> None:
+    from tenantatlas.tenants.vault import make_key_file  # noqa: PLC0415 - the key belongs into this home
+
+    from .cast import make_cast  # noqa: PLC0415 - factories read the settings of this install
+
+    if not Path(settings.ATLAS_KEY_FILE).exists():
+        make_key_file()
+    call_command("migrate", verbosity=0)
+    make_cast()
+    services.prepare_engine()
+    connections.close_all()
+
+
+@contextlib.contextmanager
+def templates(server: str = "") -> Iterator[Callable[[], contextlib.AbstractContextManager[Install]]]:
+    """A maker of installs: on SQLite without a server, else each with a database of its own on it."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="tenantatlas-installs-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        url = stack.enter_context(fresh_database(server)) if server else ""
+        home = folder / "template"
+        home.mkdir()
+        Install(home, url).call(_make_template)
+        numbers = iter(range(1_000_000))
+
+        @contextlib.contextmanager
+        def make() -> Iterator[Install]:
+            copy = folder / f"install{next(numbers)}"
+            shutil.copytree(home, copy)
+            if not url:
+                yield Install(copy)
+                return
+            name = f"{_database_of(url)}_{copy.name}"
+            _copy_database(server, url, name)
+            try:
+                yield Install(copy, with_database(url, name))
+            finally:
+                with psycopg.connect(server, autocommit=True) as connection:
+                    connection.execute(
+                        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+                    )
+            shutil.rmtree(copy, ignore_errors=True)
+
+        yield make
+
+
+def _database_of(url: str) -> str:
+    return urlsplit(url).path.lstrip("/")
+
+
+def _copy_database(server: str, url: str, name: str) -> None:
+    template = _database_of(url)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
