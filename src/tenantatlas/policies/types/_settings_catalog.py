@@ -35,8 +35,20 @@ DOCS: Final = (
 ODATA_TYPE: Final = "#microsoft.graph.deviceManagementConfigurationPolicy"
 ASSIGNMENTS: Final = _intune.assigned_as("deviceManagementConfigurationPolicyAssignment")
 
+
+def _settings_incomplete(row: Json) -> bool:
+    return "settings@odata.nextLink" in row or len(row.get("settings") or ()) != row.get("settingCount")
+
+
+#: The list never gives settings. A single policy is asked for them at once; what one page cannot hold is
+#: read apart.
+ITEM_QUERY: Final = "$expand=settings"
 SETTINGS: Final = Part(
-    name="settings", path="{item}/settings", into="settings", count_property="settingCount"
+    name="settings",
+    path="{item}/settings",
+    into="settings",
+    count_property="settingCount",
+    when=_settings_incomplete,
 )
 PARTS: Final = (SETTINGS, _intune.ASSIGNMENTS_IF_NOT_LISTED)
 
@@ -90,10 +102,10 @@ SECRETS: Final = (
         given=is_in_clear,
     ),
 )
-REFERENCES: Final = (
-    *_intune.ASSIGNED,
-    Reference(path="settings[].**.value", kind="reusablePolicySettings", when=is_reference_value),
+NAMED_GROUPS: Final = Reference(
+    path="settings[].**.value", kind="reusablePolicySettings", when=is_reference_value
 )
+REFERENCES: Final = (*_intune.ASSIGNED, NAMED_GROUPS)
 
 
 def selects_family(accepts: Callable[[str], bool]) -> Callable[[Json], bool]:
@@ -113,8 +125,8 @@ def template_family(row: Json) -> str:
 
 
 def compose(body: Json) -> Json:
-    """Tidies the settings as `tidy` says."""
-    return {**body, "settings": tidy(body["settings"])} if "settings" in body else body
+    """Tidies the settings as `tidy` says; a policy without any has an empty list."""
+    return {**body, "settings": tidy(body.get("settings") or [])}
 
 
 def tidy(value: Json) -> Json:

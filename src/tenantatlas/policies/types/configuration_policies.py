@@ -23,6 +23,7 @@ POLICY_TYPE = PolicyType(
     properties=_settings_catalog.PROPERTIES,
     takes_rest=True,
     list_query=_intune.LIST_ASSIGNMENTS,
+    item_query=_settings_catalog.ITEM_QUERY,
     parts=_settings_catalog.PARTS,
     assignments=_settings_catalog.ASSIGNMENTS,
     volatile=_settings_catalog.VOLATILE,
