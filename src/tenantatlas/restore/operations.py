@@ -1,0 +1,176 @@
+"""The runs of a restore: the preview that reads, and the execution that writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.conf import settings
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core.errors import Cancelled
+from tenantatlas.runs.lifecycle import ItemState
+from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, operation
+from tenantatlas.tenants.connections import client_for
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.scope import tenant_scope
+from tenantatlas.tenants.writer import writer_client_for
+
+from .execute import Execution
+from .plan import build_plan
+from .planned import Action, PlannedItem
+from .preview import TargetReader, chosen_versions, plan_facts
+from .queries import find_restore
+from .services import (
+    ExecuteParams,
+    PreviewParams,
+    begin_preview,
+    check_deletes,
+    check_executable,
+    check_fresh,
+    load_plan,
+    mark_executed,
+    mark_executing,
+    mark_preview_failed,
+    store_plan,
+)
+from .world import item_key
+
+_ALL = 100_000
+
+
+@operation("restore.preview", label="Preview a restore", needs=Capability.RESTORE_PREVIEW)
+class PreviewRestore(Operation[PreviewParams]):
+    """Computes the plan of a restore and writes nothing. One item per policy; together they make the plan."""
+
+    params_type = PreviewParams
+    chunk_size = _ALL
+    parallel_lanes = 1
+    retryable = False
+
+    def subject(self, params: PreviewParams, tenant: Tenant) -> str:
+        """How much, and from which set."""
+        with tenant_scope(tenant):
+            return f"{_count(len(chosen_versions(params)))} from set {params.set}"
+
+    def check(self, params: PreviewParams, tenant: Tenant) -> None:
+        """Refuse sets, versions and policies that are not there."""
+        with tenant_scope(tenant):
+            chosen_versions(params)
+
+    def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
+        """The restore first, then one item per policy."""
+        restore = begin_preview(ctx.run, ctx.params)
+        ctx.set_context(restore=restore.pk, set=restore.backup_set_id)
+        for version in chosen_versions(ctx.params):
+            yield ItemSpec(
+                key=item_key(version.type_key, version.graph_id),
+                label=version.name[:400],
+                type_key=version.type_key,
+                lane="preview",
+                payload={"version": version.pk},
+            )
+
+    def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterator[ItemResult]:
+        """Read the target, make the plan, keep it; then say of each policy what the plan does with it."""
+
+        def look() -> None:
+            ctx.beat()
+            if ctx.cancelled():
+                raise Cancelled
+
+        client = client_for(ctx.tenant)
+        reader = TargetReader(tenant=ctx.tenant, client=client, look=look, stop=lambda: False)
+        try:
+            given = reader.read(ctx.params, chosen_versions(ctx.params))
+        except Cancelled:
+            return
+        plan = build_plan(given)
+        look()
+        restore = begin_preview(ctx.run, ctx.params)
+        store_plan(restore, plan, plan_facts(plan, given, share=settings.ATLAS_GRAPH_SHARE))
+        planned = {item.key: item for item in plan.items}
+        for item in items:
+            yield _previewed(planned[item.key])
+
+    def ended(self, run: OperationRun) -> None:
+        """A preview without a plan leaves its restore as it was."""
+        mark_preview_failed(run)
+
+
+def _previewed(item: PlannedItem) -> ItemResult:
+    left_out = item.action in (Action.SKIP, Action.CANNOT, Action.UNDECIDED)
+    reason = item.reasons[0] if item.reasons else None
+    return ItemResult(
+        key=item.key,
+        state=ItemState.SKIPPED if left_out else ItemState.SUCCEEDED,
+        action=item.action.value,
+        reason=reason.code if reason else "",
+        message=" ".join(each.message for each in item.reasons)[:600],
+        before_digest=item.expects if len(item.expects) > len("absent") else "",
+    )
+
+
+@operation("restore.execute", label="Restore policies", needs=Capability.RESTORE_EXECUTE, writes_tenant=True)
+class ExecuteRestore(Operation[ExecuteParams]):
+    """Writes exactly the confirmed plan, each create once, and reads everything back."""
+
+    params_type = ExecuteParams
+    unique_by = ("restore",)
+    chunk_size = _ALL
+    parallel_lanes = 1
+    retryable = False
+
+    def target(self, params: ExecuteParams) -> str:
+        """The restore."""
+        return f"restore/{params.restore}"
+
+    def subject(self, params: ExecuteParams, tenant: Tenant) -> str:
+        """How much, and from which set."""
+        with tenant_scope(tenant):
+            restore = find_restore(params.restore)
+            number = sum(restore.counts.get(action.value, 0) for action in Action)
+            return f"{_count(number)} from {restore.backup_set.name}"
+
+    def check(self, params: ExecuteParams, tenant: Tenant) -> None:
+        """Refuse another plan than the confirmed one, another tenant, a stale preview, held writes."""
+        with tenant_scope(tenant):
+            check_executable(find_restore(params.restore), params)
+
+    def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
+        """One item per policy of the plan."""
+        restore = find_restore(ctx.params.restore)
+        check_fresh(restore, at=ctx.run.started_at or ctx.run.created_at)
+        check_deletes(restore)
+        load_plan(restore)
+        mark_executing(restore, ctx.run)
+        ctx.set_context(restore=restore.pk, set=restore.backup_set_id)
+        for row in restore.items.defer("sealed").order_by("position"):
+            yield ItemSpec(
+                key=row.key,
+                label=row.name[:400],
+                type_key=row.type_key,
+                lane="writes",
+                payload={"action": row.action, "version": row.version_id},
+            )
+
+    def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterator[ItemResult]:
+        """Send the plan's writes for these policies, in its order."""
+        restore = find_restore(ctx.params.restore)
+        plan = load_plan(restore)
+        execution = Execution(
+            ctx,
+            restore=restore,
+            plan=plan,
+            keys=[item.key for item in items],
+            client=writer_client_for(ctx.tenant),
+        )
+        yield from execution.results()
+
+    def ended(self, run: OperationRun) -> None:
+        """The restore has the run's end."""
+        mark_executed(run)
+
+
+def _count(number: int) -> str:
+    return "1 policy" if number == 1 else f"{number} policies"

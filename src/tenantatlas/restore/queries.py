@@ -1,0 +1,184 @@
+"""What is known of restores. Reads the database only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tenantatlas.core.errors import NotFound
+from tenantatlas.core.json import Json
+from tenantatlas.policies.redact import redact
+from tenantatlas.policies.registry import get_type
+from tenantatlas.runs.models import RunItem
+
+from .models import Restore, RestoreItem, WriteRecord
+from .services import open_item
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownWrite:
+    """One write of a plan as people may see it: secrets replaced."""
+
+    n: int
+    item: str
+    name: str
+    phase: int
+    family: str
+    method: str
+    path: str
+    body: Json
+    why: str
+    expects: str
+    depends_on: tuple[int, ...]
+    mapping: tuple[Json, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownItem:
+    """One policy of a restore: what was planned and, once executed, how it ended."""
+
+    key: str
+    type_key: str
+    type_label: str
+    name: str
+    action: str
+    reasons: tuple[Json, ...]
+    notes: tuple[str, ...]
+    live_id: str
+    created_id: str
+    writes: int
+    version_id: int
+    preimage_id: int | None
+    state: str = ""
+    reason: str = ""
+    message: str = ""
+    hint: str = ""
+    details: Json = None
+    ended_at: datetime | None = None
+
+
+def find_restore(number: int) -> Restore:
+    """A restore of the tenant in scope."""
+    found = Restore.objects.filter(pk=number).select_related("tenant", "backup_set").first()
+    if found is None:
+        raise NotFound(f"There is no restore {number} here.", hint="Preview one first.")
+    return found
+
+
+def restore_list() -> QuerySet[Restore]:
+    """The restores of the tenant in scope, newest first."""
+    return Restore.objects.select_related("backup_set", "created_by").order_by("-id")
+
+
+def planned_items(restore: Restore) -> QuerySet[RestoreItem]:
+    """The rows of the plan, in order."""
+    return RestoreItem.objects.filter(restore=restore).order_by("position")
+
+
+def shown_items(restore: Restore) -> list[ShownItem]:
+    """Every policy of the restore with its outcome. Two queries."""
+    ended = _outcomes(restore)
+    return [_shown_item(row, ended.get(row.key)) for row in planned_items(restore).defer("sealed")]
+
+
+def _outcomes(restore: Restore) -> dict[str, RunItem]:
+    if restore.execute_run_id is None:
+        return {}
+    return {item.key: item for item in RunItem.objects.filter(run_id=restore.execute_run_id)}
+
+
+def _shown_item(row: RestoreItem, ended: RunItem | None) -> ShownItem:
+    return ShownItem(
+        key=row.key,
+        type_key=row.type_key,
+        type_label=get_type(row.type_key).label,
+        name=row.name,
+        action=row.action,
+        reasons=tuple(row.reasons),
+        notes=tuple(row.notes),
+        live_id=row.live_id,
+        created_id=row.created_id,
+        writes=row.writes,
+        version_id=row.version_id,
+        preimage_id=row.preimage_id,
+        state=ended.state if ended else "",
+        reason=ended.reason if ended else "",
+        message=ended.message if ended else "",
+        hint=ended.hint if ended else "",
+        details=ended.details if ended else None,
+        ended_at=ended.ended_at if ended else None,
+    )
+
+
+def shown_writes(restore: Restore) -> list[ShownWrite]:
+    """Every write of the plan, in order, with secrets replaced."""
+    found = []
+    for row in planned_items(restore).filter(writes__gt=0).select_related("restore__tenant"):
+        found += [_shown_write(row, facts) for facts in open_item(row)["writes"]]
+    return sorted(found, key=lambda write: write.n)
+
+
+def _shown_write(row: RestoreItem, facts: Json) -> ShownWrite:
+    body = facts["body"]
+    return ShownWrite(
+        n=facts["n"],
+        item=facts["item"],
+        name=row.name,
+        phase=facts["phase"],
+        family=facts["family"],
+        method=facts["method"],
+        path=facts["path"],
+        body=None if body is None else redact(get_type(row.type_key), body),
+        why=facts["why"],
+        expects=facts["expects"],
+        depends_on=tuple(facts["depends_on"]),
+        mapping=tuple(facts["mapping"]),
+    )
+
+
+def item_differences(row: RestoreItem) -> list[Json]:
+    """What an update changes, property by property; secrets say only that they change."""
+    found: list[Json] = open_item(row)["differences"]
+    return found
+
+
+def write_records(restore: Restore) -> QuerySet[WriteRecord]:
+    """Every attempt of every write, in the order of the plan."""
+    return WriteRecord.objects.filter(restore=restore).order_by("n", "attempt")
+
+
+def restore_facts(restore: Restore) -> dict[str, Json]:
+    """What the object of a restore carries on the command line."""
+    return {
+        "restore": restore.pk,
+        "set": restore.backup_set_id,
+        "status": restore.status,
+        "plan_sha256": restore.plan_sha256,
+        "expires_at": restore.expires_at.isoformat() if restore.expires_at else None,
+        "counts": restore.counts,
+        "bound_seconds": round(restore.bound_seconds, 1),
+        "warnings": restore.warnings,
+        "late_twins": restore.late_twins,
+    }
+
+
+def each_write(restore: Restore) -> Iterator[dict[str, Json]]:
+    """The writes as objects for the command line, one by one."""
+    for write in shown_writes(restore):
+        yield {
+            "n": write.n,
+            "item": write.item,
+            "name": write.name,
+            "method": write.method,
+            "path": write.path,
+            "body": write.body,
+            "why": write.why,
+            "expects": write.expects,
+            "depends_on": list(write.depends_on),
+            "mapping": list(write.mapping),
+        }
