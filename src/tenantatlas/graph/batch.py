@@ -141,7 +141,10 @@ class ManyReads:
         """The envelope was refused or lost for good."""
         if error.retry or error.stops_run:
             return [left for job in jobs for left in self._failed(job, error)]
-        # One bad sub-request spoils an envelope for all: ask for each by itself.
+        return self._apart(jobs)
+
+    def _apart(self, jobs: list[_Job]) -> _Left:
+        """One bad sub-request, or one body that is not JSON, spoils an envelope for all: ask for each alone."""
         for job in jobs:
             job.direct = True
         return [(0.0, job) for job in jobs]
@@ -149,20 +152,16 @@ class ManyReads:
     async def _each(self, jobs: list[_Job], answer: Answer) -> _Left:
         try:
             parts = _parts(answer.body)
-        except BadJson as error:
-            parts = {}
-            reason = error.message
-        else:
-            reason = "the batch was answered without this part"
+        except BadJson:
+            return self._apart(jobs)
         left: _Left = []
         for number, job in enumerate(jobs):
-            part = parts.get(str(number))
-            left += await self._one(job, part, reason=reason, sent_at=answer.sent_at)
+            left += await self._one(job, parts.get(str(number)), sent_at=answer.sent_at)
         return left
 
-    async def _one(self, job: _Job, part: _Part | None, *, reason: str, sent_at: float) -> _Left:
+    async def _one(self, job: _Job, part: _Part | None, *, sent_at: float) -> _Left:
         if part is None:
-            return self._lost(job, reason)
+            return self._lost(job, "the batch was answered without this part")
         if part.status == HTTPStatus.UNAUTHORIZED:
             # Alone it gets a new token, or the reason why there is none.
             job.direct = True

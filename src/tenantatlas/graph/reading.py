@@ -180,7 +180,7 @@ class Reader:
         return self._once_more(
             tries,
             Unavailable(
-                f"Microsoft Graph could not be read: {reason}.",
+                f"Microsoft Graph could not be read: {reason.rstrip('.')}.",
                 hint="Check the network, the proxy and the addresses of the tenant's cloud.",
             ),
         )
