@@ -71,7 +71,7 @@ class Call:
 
 
 Check = Callable[[Call, dict[str, Json]], None]
-Change = Callable[[Call, dict[str, Json]], dict[str, Json]]
+Completion = Callable[["SimTenant", dict[str, Json]], dict[str, Json]]
 Handler = Callable[[Call, Json], Reply]
 
 
@@ -195,7 +195,9 @@ class Collection:
     check_create: Check | None = None
     check_update: Check | None = None
     check_delete: Callable[[Call], None] | None = None
-    complete: Change | None = None  # what the service makes of a body that it accepted (create and update)
+    complete: Completion | None = (
+        None  # what the service makes of a body that it accepted (create and update)
+    )
     learn: Callable[[SimTenant, dict[str, Json], dict[str, list[Json]]], None] | None = (
         None  # seeding tells facts
     )

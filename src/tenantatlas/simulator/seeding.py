@@ -75,11 +75,18 @@ def _state(tenant: SimTenant, collection: Collection, document: dict[str, Json])
             tenant, document["id"], document.pop("assignments", None) or []
         )
     _add_server_properties(tenant, collection, document)
+    if collection.complete is not None and _is_known(collection, document):
+        document.update({**collection.complete(tenant, document), **document})
     if collection.learn is not None:
         collection.learn(tenant, document, {name: list(rows) for name, rows in children.items()})
     hidden = hide_secrets(tenant.world, document, {})
     state = State(body=document, children=children, hidden=hidden)
     return count_children(collection, state)
+
+
+def _is_known(collection: Collection, document: dict[str, Json]) -> bool:
+    name = str(document.get("@odata.type", "")).removeprefix("#microsoft.graph.")
+    return not collection.types or name in collection.types
 
 
 def _rows(tenant: SimTenant, owner: str, rows: Json, *, parent_key: bool) -> tuple[Json, ...]:

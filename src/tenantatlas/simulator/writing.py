@@ -90,7 +90,7 @@ def create_object(call: Call, body: dict[str, Json]) -> State:
         name = str(document["@odata.type"]).removeprefix("#").removeprefix("microsoft.graph.")
         document["@odata.type"] = f"#microsoft.graph.{name}"
     if collection.complete is not None:
-        document = collection.complete(call, document)
+        document = collection.complete(call.tenant, document)
     hidden = encrypt_written(world, document, {})
     state = count_children(collection, State(body=document, children=children, hidden=hidden))
     call.object = call.tenant.add(collection, object_id, state)
@@ -176,7 +176,7 @@ def touched(call: Call, state: State) -> State:
     if collection.versioned:
         document["version"] = int(document.get("version") or 0) + 1
     if collection.complete is not None:
-        document = collection.complete(call, document)
+        document = collection.complete(call.tenant, document)
     hidden = encrypt_written(call.world, document, state.hidden)
     return count_children(collection, State(body=document, children=state.children, hidden=hidden))
 

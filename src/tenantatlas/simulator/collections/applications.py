@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tenantatlas.core.json import Json
 from tenantatlas.simulator.errors import bad_request
 from tenantatlas.simulator.facts import (
@@ -16,6 +18,9 @@ from tenantatlas.simulator.facts import (
 )
 
 from .common import APPS_READ, APPS_WRITE, TAGGED
+
+if TYPE_CHECKING:
+    from tenantatlas.simulator.tenants import SimTenant
 
 _APPS = "/deviceAppManagement/mobileApps"
 _IDENTIFIERS = {
@@ -109,8 +114,8 @@ def _new_configuration_id(call: Call, body: dict[str, Json]) -> str:
     return f"A_{call.world.new_guid()}"
 
 
-def _stamp(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    return {"deployedAppCount": 0, **document, "version": f'"{call.world.new_guid()}"'}
+def _stamp(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    return {"deployedAppCount": 0, **document, "version": f'"{tenant.world.new_guid()}"'}
 
 
 def _refuse_null_action(call: Call, body: dict[str, Json]) -> None:

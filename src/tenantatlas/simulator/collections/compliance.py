@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING
 
 from tenantatlas.core.json import Json
 from tenantatlas.simulator.errors import bad_request, no_route, not_found
@@ -25,6 +26,9 @@ from .common import (
     TAGGED,
     refuse_while_named,
 )
+
+if TYPE_CHECKING:
+    from tenantatlas.simulator.tenants import SimTenant
 
 POLICIES = "/deviceManagement/deviceCompliancePolicies"
 TEMPLATES = "/deviceManagement/notificationMessageTemplates"
@@ -206,8 +210,8 @@ def _drop_message(call: Call, row_id: str, body: Json) -> Json:
     return None
 
 
-def _default_locale(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    del call
+def _default_locale(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    del tenant
     return {"defaultLocale": None, **document}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tenantatlas.core.json import Json
 from tenantatlas.simulator.errors import AnswerError, Style, bad_request, not_found
@@ -16,6 +17,9 @@ from tenantatlas.simulator.facts import (
     Reply,
 )
 from tenantatlas.simulator.objects import State
+
+if TYPE_CHECKING:
+    from tenantatlas.simulator.tenants import SimTenant
 
 POLICIES = "/identity/conditionalAccess/policies"
 LOCATIONS = "/identity/conditionalAccess/namedLocations"
@@ -179,7 +183,7 @@ def _locks_everybody_out(merged: dict[str, Json]) -> bool:
     )
 
 
-def _complete_policy(call: Call, document: dict[str, Json]) -> dict[str, Json]:
+def _complete_policy(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
     """A strength named by id is shown whole."""
     document = {"templateId": None, "grantControls": None, "sessionControls": None, **document}
     grant = document["grantControls"]
@@ -193,11 +197,11 @@ def _complete_policy(call: Call, document: dict[str, Json]) -> dict[str, Json]:
         **grant,
     }
     shown["authenticationStrength@odata.context"] = (
-        f"{call.graph}/{call.version}/$metadata#identity/conditionalAccess/policies('{document['id']}')"
+        f"https://graph.microsoft.com/beta/$metadata#identity/conditionalAccess/policies('{document['id']}')"
         "/grantControls/authenticationStrength/$entity"
     )
     if isinstance(strength, dict):
-        found = call.tenant.find(STRENGTHS, str(strength["id"]))
+        found = tenant.find(STRENGTHS, str(strength["id"]))
         if found is not None and found.newest is not None:
             shown["authenticationStrength"] = dict(found.latest.body)
     return {**document, "grantControls": shown}
@@ -233,8 +237,8 @@ def _refuse_used_location(call: Call) -> None:
             raise refuse(1042, "The location is used by a policy.")
 
 
-def _complete_location(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    del call
+def _complete_location(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    del tenant
     if str(document.get("@odata.type")).endswith("countryNamedLocation"):
         return {
             "countryLookupMethod": "clientIpAddress",
@@ -269,8 +273,8 @@ def _satisfied(combinations: Json) -> str:
     return "mfa" if all(_MFA.search(str(each)) for each in combinations) else "none"
 
 
-def _complete_strength(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    del call
+def _complete_strength(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    del tenant
     return {
         "policyType": "custom",
         **document,

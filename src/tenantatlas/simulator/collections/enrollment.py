@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from tenantatlas.core.json import Json
 from tenantatlas.simulator.errors import AnswerError, bad_request
@@ -18,6 +19,9 @@ from tenantatlas.simulator.facts import (
 from tenantatlas.simulator.filters import parse_filter
 
 from .common import CONFIGURATION_READ, CONFIGURATION_WRITE, SERVICE_READ, SERVICE_WRITE, TAGGED
+
+if TYPE_CHECKING:
+    from tenantatlas.simulator.tenants import SimTenant
 
 CONFIGURATIONS = "/deviceManagement/deviceEnrollmentConfigurations"
 TEMPLATES = "/deviceManagement/notificationMessageTemplates"
@@ -64,8 +68,8 @@ def _new_id(call: Call, body: dict[str, Json]) -> str:
     return f"{call.world.new_guid()}_{_kind(body)[1]}"
 
 
-def _same_kind(call: Call, kind: str) -> list[dict[str, Json]]:
-    bodies = [found.latest.body for found in call.tenant.live(CONFIGURATIONS)]
+def _same_kind(tenant: SimTenant, kind: str) -> list[dict[str, Json]]:
+    bodies = [found.latest.body for found in tenant.live(CONFIGURATIONS)]
     return [
         body
         for body in bodies
@@ -73,11 +77,11 @@ def _same_kind(call: Call, kind: str) -> list[dict[str, Json]]:
     ]
 
 
-def _complete(call: Call, document: dict[str, Json]) -> dict[str, Json]:
+def _complete(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
     """The service names the kind and gives a new object the lowest rank."""
     kind = _kind(document)[0]
     if "priority" not in document:
-        ranks = [int(body.get("priority") or 0) for body in _same_kind(call, kind)]
+        ranks = [int(body.get("priority") or 0) for body in _same_kind(tenant, kind)]
         document = {**document, "priority": max(ranks, default=0) + 1}
     return {**document, "deviceEnrollmentConfigurationType": kind}
 
@@ -171,7 +175,7 @@ def _create_notification(call: Call, body: Json) -> Reply:
         **{key: value for key, value in body.items() if key not in {"@odata.type"}},
         "notificationTemplates": names,
     }
-    call.tenant.put(CONFIGURATIONS, {**_complete(call, made), "id": _new_id(call, made)})
+    call.tenant.put(CONFIGURATIONS, {**_complete(call.tenant, made), "id": _new_id(call, made)})
     call.applied = True
     return Reply(status=201, body=made)
 
@@ -192,9 +196,9 @@ def _check_profile_name(call: Call, body: dict[str, Json]) -> None:
         raise bad_request(f"The display name '{name}' contains characters that are not supported.")
 
 
-def _mirror_profile(call: Call, document: dict[str, Json]) -> dict[str, Json]:
+def _mirror_profile(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
     """Old names of properties are shown beside the new ones."""
-    del call
+    del tenant
     mirrors = {
         "language": "locale",
         "extractHardwareHash": "hardwareHashExtractionEnabled",

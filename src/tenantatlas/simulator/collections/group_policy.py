@@ -185,8 +185,8 @@ def _unknown_on_item(call: Call, body: dict[str, Json], view: str) -> dict[str, 
     return {**body, "policyConfigurationIngestionType": "unknown"} if view == "item" else body
 
 
-def _ingestion_type(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    del call
+def _ingestion_type(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    del tenant
     return {"policyConfigurationIngestionType": "builtIn", **document}
 
 

@@ -169,9 +169,9 @@ def _check_put(call: Call, body: dict[str, Json], template: str) -> None:
     _check_settings(call, body["settings"], template)
 
 
-def _complete(call: Call, document: dict[str, Json]) -> dict[str, Json]:
+def _complete(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
     template = str((document.get("templateReference") or {}).get("templateId") or "")
-    known = call.tenant.catalog.templates.get(template, _NO_TEMPLATE)
+    known = tenant.catalog.templates.get(template, _NO_TEMPLATE)
     return {**document, "templateReference": dict(known)}
 
 

@@ -105,8 +105,8 @@ def _check_role_actions(call: Call, body: dict[str, Json]) -> None:
         )
 
 
-def _mirror_permissions(call: Call, document: dict[str, Json]) -> dict[str, Json]:
-    del call
+def _mirror_permissions(tenant: SimTenant, document: dict[str, Json]) -> dict[str, Json]:
+    del tenant
     return {
         **document,
         "permissions": document.get("rolePermissions", []),
