@@ -47,7 +47,7 @@ def _retargeted(ctx: WriteContext) -> tuple[Step, ...]:
 
 def _apps(body: Json) -> list[Json]:
     rows = body.get(_APPS) or ()
-    return [{"mobileAppIdentifier": cleaned(row["mobileAppIdentifier"])} for row in rows]
+    return [{"mobileAppIdentifier": cleaned(row.get("mobileAppIdentifier"))} for row in rows]
 
 
 def _target_apps(ctx: WriteContext, apps: list[Json], *, always: bool = False) -> tuple[Step, ...]:
