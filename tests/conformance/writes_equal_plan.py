@@ -30,8 +30,8 @@ def assert_all_writes_planned(simulator: Simulator) -> None:
 
 
 def assert_writes_equal_plan(simulator: Simulator, restore: Restore) -> set[str]:
-    """Every write that came for this restore is in its plan, first attempts in the plan's order; and our journal
-    knows every one of them. Returns the request ids of the restore's writes.
+    """Every write that came for this restore is in its plan, first attempts in the plan's order; and our
+    journal knows every one of them. Returns the request ids of the restore's writes.
     """
     plan = {write.n: write for write in load_plan(restore).writes}
     records = list(WriteRecord.objects.filter(restore=restore).order_by("pk"))

@@ -44,7 +44,7 @@ _STALE_HINT = "Preview it again: `tenantatlas restore preview`."
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewParams:
-    """What to preview; nothing named means all of the set. `restore` is the draft that it is for (0: none)."""
+    """What to preview; nothing named means all of the set. `restore` is the draft that it is for, if any."""
 
     set: int
     types: tuple[str, ...] = ()

@@ -1,0 +1,177 @@
+"""`tenantatlas restore`: preview, decide, execute, look back.
+
+restore preview -t SLUG --set SET      what would be written; its own run
+restore plan RESTORE                   every write of it
+restore mapping RESTORE                what needs deciding, as a file to fill in
+restore execute RESTORE --plan SHA256 --confirm SLUG
+restore show RESTORE                   every policy with its outcome
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from tenantatlas.cli.files import read_text_file
+from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
+from tenantatlas.cli.session import TenantOption, WaitOption, in_tenant, in_tenant_of
+from tenantatlas.cli.starts import start_and_wait
+from tenantatlas.cli.words import PolicyOption, TypesOption, split_words
+from tenantatlas.core.json import Json
+from tenantatlas.restore import queries
+from tenantatlas.restore.mapping import load_mapping
+from tenantatlas.restore.models import Restore
+from tenantatlas.restore.planned import Action
+from tenantatlas.restore.services import ExecuteParams, PreviewParams, mapping_of
+from tenantatlas.restore.world import Existing
+from tenantatlas.runs.models import OperationRun
+
+_ITEM_COLUMNS = ("type", "name", "action", "state", "message")
+_WRITE_COLUMNS = ("n", "method", "path", "name", "why")
+_SHOWN_SECONDS = 60
+
+RestoreArgument = Annotated[str, typer.Argument(metavar="RESTORE", help="The restore's number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Put policies back.", no_args_is_help=True)
+    app.add_typer(group, name="restore")
+    for command in (preview, plan, mapping, execute, show):
+        group.command(name=command.__name__)(command)
+
+
+def preview(
+    *,
+    tenant: TenantOption,
+    set_: Annotated[int, typer.Option("--set", metavar="SET", help="The backup set to restore from.")],
+    types: TypesOption = "",
+    policy: PolicyOption = None,
+    version: Annotated[int, typer.Option(metavar="ID", help="One version instead of the set's.")] = 0,
+    existing: Annotated[
+        Existing, typer.Option(help="What to do with policies that are in the tenant and differ.")
+    ] = Existing.UPDATE,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Decisions, as `restore mapping` prints them.")
+    ] = None,
+    wait: WaitOption = False,
+) -> None:
+    """Compute exactly what a restore would write. Nothing is written; valid for 30 minutes."""
+    with in_tenant(tenant) as session:
+        params = PreviewParams(
+            set=set_,
+            types=tuple(split_words([types])),
+            policies=tuple(split_words(policy)),
+            version=version,
+            existing=existing,
+            mapping=_mapping_file(mapping) if mapping else {},
+        )
+        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def _mapping_file(path: Path) -> dict[str, Any]:
+    text = read_text_file(path, what="mapping file")
+    load_mapping(text.encode())
+    document: dict[str, Any] = orjson.loads(text)
+    return document
+
+
+def _previewed(run: OperationRun) -> dict[str, Json]:
+    restore = Restore.objects.filter(preview_run=run).first()
+    if restore is None:
+        return {"restore": None, "plan_sha256": "", "expires_at": None}
+    facts = queries.restore_facts(restore)
+    if restore.plan_sha256:
+        _explain(restore)
+    else:
+        facts["counts"] = run.counts
+    del facts["status"]
+    return facts
+
+
+def _explain(restore: Restore) -> None:
+    for warning in restore.warnings:
+        note(f"warning: {warning}")
+    if restore.counts.get(Action.UNDECIDED.value):
+        note(f"Something has to be decided first: `tenantatlas restore mapping {restore.pk} > mapping.json`.")
+    if restore.counts.get("writes"):
+        note(
+            f"It takes at least {_duration(restore.bound_seconds)}. "
+            f"Every write: `tenantatlas restore plan {restore.pk}`."
+        )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _SHOWN_SECONDS:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / _SHOWN_SECONDS)} min"
+
+
+def plan(restore: RestoreArgument) -> None:
+    """List every write of the plan, in the order in which they go out."""
+    with in_tenant_of(Restore, restore, noun="restore") as (_, found):
+        print_rows(
+            queries.each_write(queries.find_restore(found.pk)),
+            columns=_WRITE_COLUMNS,
+            empty="The plan writes nothing.",
+        )
+
+
+def mapping(restore: RestoreArgument) -> None:
+    """Print what a person decides, as a mapping file to fill in."""
+    with in_tenant_of(Restore, restore, noun="restore") as (_, found):
+        document = mapping_of(queries.find_restore(found.pk))
+        if wants_json():
+            print_object(document)
+        else:
+            write_line(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def execute(
+    restore: RestoreArgument,
+    *,
+    plan: Annotated[str, typer.Option(metavar="SHA256", help="The hash of the plan that you have seen.")],
+    confirm: Annotated[str, typer.Option(metavar="SLUG", help="The tenant's name, to confirm.")],
+    wait: WaitOption = False,
+) -> None:
+    """Write exactly the previewed plan, and read everything back."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        params = ExecuteParams(restore=found.pk, plan=plan.strip().lower(), confirm=confirm)
+        start_and_wait("restore.execute", session, params=params, wait=wait, extra=_executed)
+
+
+def _executed(run: OperationRun) -> dict[str, Json]:
+    restore = queries.find_restore(run.params["restore"])
+    for twin in restore.late_twins:
+        note(f"warning: {twin['name']} may exist twice: look at {twin['id']}.")
+    return {"restore": restore.pk, "set": restore.backup_set_id, "late_twins": restore.late_twins}
+
+
+def show(restore: RestoreArgument) -> None:
+    """Show a restore: what was planned for every policy, and how it ended."""
+    with in_tenant_of(Restore, restore, noun="restore") as (_, row):
+        found = queries.find_restore(row.pk)
+        facts = queries.restore_facts(found)
+        if wants_json():
+            print_object({**facts, "items": list(_items(found))})
+            return
+        print_object(facts)
+        print_rows(_items(found), columns=_ITEM_COLUMNS, empty="It has not been previewed yet.")
+
+
+def _items(restore: Restore) -> Iterator[dict[str, Json]]:
+    for item in queries.shown_items(restore):
+        facts = dataclasses.asdict(item)
+        said = item.message or " ".join(str(reason["message"]) for reason in item.reasons)
+        ended = facts.pop("ended_at")
+        yield {
+            **facts,
+            "type": item.type_key,
+            "message": said,
+            "ended_at": ended.isoformat() if ended else None,
+        }
