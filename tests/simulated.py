@@ -16,6 +16,8 @@ import pytest
 from tenantatlas.core import clock
 from tenantatlas.core.clock import VirtualClock
 from tenantatlas.core.ids import stable_id
+from tenantatlas.graph import client
+from tenantatlas.graph.budget import MemoryBudgets
 from tenantatlas.graph.transport import install_transport
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.lifecycle import Trigger
@@ -119,8 +121,13 @@ def group_target(group_id: str, *, excluded: bool = False) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world(db: None, virtual_clock: VirtualClock) -> Iterator[World]:  # noqa: ARG001 - opens the database
-    """Contoso connected to a simulated tenant, in Contoso's scope."""
+def world(
+    db: None,  # noqa: ARG001 - opens the database
+    virtual_clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """Contoso connected to a simulated tenant, in Contoso's scope, with budgets that nobody has used."""
+    monkeypatch.setattr(client, "_process_budgets", MemoryBudgets())
     cast = make_cast()
     simulator = Simulator(seed=7, clock=clock.current())
     sim = simulator.tenant(cast.contoso.tenant_guid)
