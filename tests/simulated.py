@@ -2,7 +2,7 @@
 
 Import the fixtures into the conftest of a package:
 
-    from tests.simulated import world  # noqa: F401 - a fixture
+    from tests.simulated import simulated_world  # noqa: F401 - a fixture
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ def group_target(group_id: str, *, excluded: bool = False) -> dict[str, Any]:
     return {"target": {"@odata.type": f"#microsoft.graph.{kind}", "groupId": group_id}}
 
 
-@pytest.fixture
-def world(
+@pytest.fixture(name="world")
+def simulated_world(
     db: None,  # noqa: ARG001 - opens the database
     virtual_clock: VirtualClock,
     monkeypatch: pytest.MonkeyPatch,

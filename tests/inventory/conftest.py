@@ -1,3 +1,3 @@
 """Fixtures of these tests."""
 
-from tests.simulated import world  # noqa: F401 - a fixture
+from tests.simulated import simulated_world  # noqa: F401 - a fixture
