@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import pickle
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import sqlalchemy as sa
+from dbos import _sys_db, _sys_db_sqlite
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connections
 
 from tenantatlas.accounts.models import User
-from tenantatlas.core.errors import AtlasError
-from tenantatlas.runs import registry, rescue, services
+from tenantatlas.core import clock
+from tenantatlas.core.errors import AtlasError, Snoozed
+from tenantatlas.runs import engine, registry, services
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem, Worker
 from tenantatlas.tenants.models import Tenant
 
-from . import toys  # noqa: F401 - registers the operations
+from . import toys
 
 
 def begin(operation: str = "toy.play", params: dict | None = None, nonce: str = "") -> tuple[int, bool]:
@@ -79,18 +89,18 @@ def tell(run_id: int) -> dict:
     }
 
 
-def storm(threads: int, barrier, rounds: int) -> list[list[tuple[int, bool]]]:
+def storm(threads: int, rounds: int, together, between) -> list[list[tuple[int, bool]]]:
     """In each round, start the same work from many threads at the moment the barrier opens."""
     tenant = Tenant.objects.get(slug="contoso")
     ana = User.objects.get(email="ana@contoso.example")
 
-    def start(number: int) -> tuple[int, bool]:
-        barrier.wait(60)
+    def start(number: int, name: str) -> tuple[int, bool]:
+        together.wait(60)
         try:
             run, created = services.start_run(
                 "toy.play",
                 tenant=tenant,
-                params={"names": ["a"], "note": f"thread {number}", "lanes": 1},
+                params={"names": [name], "note": f"thread {number}"},
                 actor=ana,
                 trigger=Trigger.PERSON,
             )
@@ -99,15 +109,48 @@ def storm(threads: int, barrier, rounds: int) -> list[list[tuple[int, bool]]]:
             connections.close_all()
 
     results = []
-    for _ in range(rounds):
+    for number in range(rounds):
         with ThreadPoolExecutor(threads) as pool:
-            results.append(list(pool.map(start, range(threads))))
-        barrier.wait(60)
-        if barrier.wait(60) == 0:
-            for run in OperationRun.all_tenants.filter(status="queued"):
-                services.cancel_run(run, actor=ana)
-        barrier.wait(60)
+            results.append(list(pool.map(start, range(threads), [f"round {number}"] * threads)))
+        between.wait(60)
     return results
+
+
+def serve(run_id: int, *, operation_waits: bool = True) -> dict:
+    """Be a server: a worker that drains at SIGTERM, tells with a file when it is up, and then what became."""
+    home = Path(settings.ATLAS_HOME)
+    os.environ["ATLAS_TEST_TOYS"] = str(home / "told")
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    if operation_waits:
+        toys.script["b"] = _wait_for_file
+    services.launch_worker(embedded=True)
+    (home / "up").write_text(engine.worker_id())
+    over.wait(60)
+    began = time.monotonic()
+    services.stop_worker()
+    return {**tell(run_id), "seconds": time.monotonic() - began, "in_hand": sorted(engine._process.in_hand)}
+
+
+def _wait_for_file(ctx, _item) -> None:
+    """Stay in hand until the file `go` is there, or the run shall stop."""
+    (Path(settings.ATLAS_HOME) / "in_hand").touch()
+    pause = threading.Event()
+    while not (Path(settings.ATLAS_HOME) / "go").exists() and not ctx.hand.stopping.is_set():
+        pause.wait(0.02)
+
+
+def begin_and_wait(run_id: int) -> dict:
+    """What a command with --wait does beside a running server."""
+    services.work_until_done(OperationRun.all_tenants.get(pk=run_id), timeout=60)
+    return {
+        **tell(run_id),
+        "was_worker": (Path(settings.ATLAS_HOME) / "up").read_text() != _worker_of(run_id),
+    }
+
+
+def _worker_of(run_id: int) -> str:
+    return OperationRun.all_tenants.get(pk=run_id).worker
 
 
 def launch_or_say() -> str:
@@ -120,9 +163,103 @@ def launch_or_say() -> str:
     return "worked"
 
 
-def keep_once() -> None:
-    """One round of a keeper, without the engine."""
-    rescue.end_waits()
+def check_and_migrate() -> tuple[int, bool, bool]:
+    """What the commands of every day start: threads, an engine, its store."""
+    for command in ("check", "migrate"):
+        call_command(command, verbosity=0, stdout=io.StringIO())
+    return threading.active_count(), engine.launched(), (Path(settings.ATLAS_HOME) / "engine.db").exists()
+
+
+def work_as_newer_python(run_id: int) -> dict:
+    """Work with the statements that the engine uses on Python 3.12 and later."""
+    old, new = "(strftime('%s','now') * 1000)", "(unixepoch('subsec') * 1000)"
+    _sys_db_sqlite.sqlite_migrations = [
+        statement.replace(old, new) for statement in _sys_db_sqlite.sqlite_migrations
+    ]
+    _sys_db.sys = SimpleNamespace(version_info=(3, 12), maxsize=sys.maxsize)
+    return work(run_id)
+
+
+def wait_a_little(run_id: int) -> dict:
+    """The first item asks for a second's wait, once."""
+    waited = []
+
+    def snooze(_ctx, _item) -> None:
+        if not waited:
+            waited.append(1)
+            raise Snoozed(clock.now() + timedelta(seconds=1), reason="approval")
+
+    toys.script["a"] = snooze
+    return work(run_id)
+
+
+def work_all(run_ids: list[int]) -> list[dict]:
+    """Be a worker until all of them are completed."""
+    os.environ["ATLAS_TEST_TOYS"] = str(Path(settings.ATLAS_HOME) / "told")
+    services.launch_worker(embedded=True)
+    for run_id in run_ids:
+        services.work_until_done(OperationRun.all_tenants.get(pk=run_id), timeout=60)
+    services.stop_worker()
+    return [tell(run_id) for run_id in run_ids]
+
+
+def steps_of(run_id: int, dispatch: int) -> tuple[str, str, list[str]]:
+    """What the engine recorded about a hand-over: its status, its function, its steps."""
+    with engine._client() as client:
+        (job,) = client.list_workflows(workflow_ids=[engine.job_id(run_id, dispatch)])
+        steps = client.list_workflow_steps(job.workflow_id)
+        return job.status, f"{job.name} {job.app_version}", [step["function_name"] for step in steps]
+
+
+class Boom:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
+def plant_pickle() -> str:
+    """Put a job into the engine's store whose arguments are a pickle, as somebody with its file could."""
+    services.prepare_engine()
+    home = Path(settings.ATLAS_HOME)
+    with engine._client() as client:
+        client._sys_db.run_migrations()
+        evil = base64.b64encode(pickle.dumps({"args": (Boom(str(home / "boom")),), "kwargs": {}})).decode()
+        client.enqueue(
+            {
+                "workflow_name": engine.WORKFLOW,
+                "queue_name": engine.INTERACTIVE_QUEUE,
+                "workflow_id": "planted",
+                "app_version": engine.APPLICATION_VERSION,
+            },
+            1,
+            1,
+        )
+        schema = f"{engine.SCHEMA}." if connections["default"].vendor == "postgresql" else ""
+        with client._sys_db.engine.begin() as store:
+            for table, column in (("workflow_input", "inputs"), ("workflow_status", "inputs")):
+                store.execute(
+                    sa.text(f"UPDATE {schema}{table} SET {column} = :evil WHERE workflow_uuid = 'planted'"),  # noqa: S608 - names are ours
+                    {"evil": evil},
+                )
+            store.execute(sa.text(f"UPDATE {schema}workflow_status SET serialization = 'py_pickle'"))  # noqa: S608 - names are ours
+    return "planted"
+
+
+def status_of_planted() -> tuple[str, bool]:
+    """What became of the planted job, and whether it ran."""
+    with engine._client() as client:
+        (job,) = client.list_workflows(workflow_ids=["planted"], load_input=False, load_output=False)
+    return job.status, (Path(settings.ATLAS_HOME) / "boom").exists()
+
+
+def forget_engine_history() -> tuple[int, int]:
+    """Delete the history of the engine twice."""
+    later = clock.now() + timedelta(days=1)
+    return engine.forget_finished(later), engine.forget_finished(later)
 
 
 registry._discovered.set()  # TEMP

@@ -515,8 +515,12 @@ def side_by_side():
 @pytest.mark.django_db(transaction=True)
 def test_lanes_run_side_by_side(transactional_cast):
     together = threading.Barrier(3)
+
+    def meet(_ctx, _item):
+        together.wait(20)
+
     for name in "abc":
-        toys.script[name] = lambda _ctx, _item: [together.wait(20)] and None
+        toys.script[name] = meet
     run = start(transactional_cast, names="abcdef", lanes=3)
     assert executor.execute(run.pk, dispatch=1, hand=side_by_side()) is Word.DONE
     done = fresh(run)

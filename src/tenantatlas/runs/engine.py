@@ -93,13 +93,18 @@ class PickleRefused(ValueError):
     """The engine's store holds a pickle: it was not written by us, and is not read."""
 
 
-def _refuse_pickle(*_args: Any, **_kwargs: Any) -> Any:
-    raise PickleRefused("pickles are neither written to nor read from the engine's store")
+def _refuse_pickle(_serializer: Any, _text: str) -> Any:
+    raise PickleRefused("pickles are not read from the engine's store")
+
+
+def _write_type(_serializer: Any, value: Any) -> str:
+    return dbos_serialization.DBOSPortableJSON.serialize(type(value).__name__)
 
 
 # Choosing a JSON serializer leaves rows readable that say they are pickles; reading one would run its code.
+# For such a row the engine writes how it ended in the same format: the kind of error in words is enough.
 dbos_serialization.DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign]  # see above
-dbos_serialization.DefaultSerializer.serialize = _refuse_pickle  # type: ignore[method-assign]  # see above
+dbos_serialization.DefaultSerializer.serialize = _write_type  # type: ignore[method-assign]  # see above
 
 
 def _store_path() -> Path:

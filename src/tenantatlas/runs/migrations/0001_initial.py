@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.db.models.manager
-import tenantatlas.core.clock
-import tenantatlas.core.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import tenantatlas.core.clock
+import tenantatlas.core.ids
 
 
 class Migration(migrations.Migration):
