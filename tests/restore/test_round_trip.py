@@ -1,10 +1,46 @@
 """Lose something, bring it back: the main job."""
 
-from tests.simulated import CATALOG
+from __future__ import annotations
+
+import pytest
+
+from tenantatlas.core.ids import stable_id
+from tests.simulated import CATALOG, FILTERS, group_target
 
 from .conftest import Restoring
 
 CATALOG_ONLY = ["configurationPolicies"]
+GROUPS = "/v1.0/groups"
+LOCATIONS = "/beta/identity/conditionalAccess/namedLocations"
+ACCESS = "/beta/identity/conditionalAccess/policies"
+
+
+def put_group(restoring: Restoring, name: str, graph_id: str = "") -> str:
+    """A security group in the tenant."""
+    body = {
+        "id": graph_id or stable_id("group", name),
+        "displayName": name,
+        "securityEnabled": True,
+        "mailEnabled": False,
+        "groupTypes": [],
+    }
+    return restoring.world.sim.put(GROUPS, body)
+
+
+def put_filter(restoring: Restoring, name: str) -> str:
+    """An assignment filter in the tenant."""
+    return restoring.world.sim.put(
+        FILTERS,
+        {
+            "id": stable_id("filter", name),
+            "displayName": name,
+            "description": "",
+            "platform": "windows10AndLater",
+            "rule": '(device.manufacturer -eq "Contoso")',
+            "roleScopeTags": ["0"],
+            "assignmentFilterManagementType": "devices",
+        },
+    )
 
 
 def test_a_lost_policy_comes_back_as_it_was(restoring: Restoring) -> None:
@@ -19,3 +55,172 @@ def test_a_lost_policy_comes_back_as_it_was(restoring: Restoring) -> None:
 
     assert run.outcome == "succeeded", run.failures
     assert restoring.digests(restoring.capture(types=CATALOG_ONLY)) == restoring.digests(backup_set)
+
+
+def test_a_changed_policy_is_changed_back_in_place(restoring: Restoring) -> None:
+    changed = restoring.world.catalog_policy("Changed")
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    restoring.world.sim.mutate(changed, lambda body: body.update(description="Tampered"), collection=CATALOG)
+
+    restore = restoring.preview(backup_set)
+    assert restoring.actions(restore) == {"Changed": "update"}
+    run = restoring.execute(restore)
+
+    assert run.outcome == "succeeded", run.failures
+    assert restoring.world.sim.get(CATALOG, changed)["description"] == "About Changed"
+    item = restore.items.get()
+    assert item.preimage is not None
+    assert item.preimage.digest != item.version.digest
+
+
+def test_a_widened_assignment_is_put_back_without_touching_the_rest(restoring: Restoring) -> None:
+    pilot = put_group(restoring, "Pilot")
+    policy = restoring.world.catalog_policy("Wide", assignments=[group_target(pilot)])
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    everybody = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
+    restoring.world.sim.mutate(policy, lambda body: body["assignments"].append(everybody), collection=CATALOG)
+
+    run = restoring.execute(restoring.preview(backup_set))
+
+    assert run.outcome == "succeeded", run.failures
+    assert [record.kind for record in restoring.records(_only())] == ["assign"]
+    assert restoring.digests(restoring.capture(types=CATALOG_ONLY)) == restoring.digests(backup_set)
+
+
+def _only():
+    from tenantatlas.restore.models import Restore  # noqa: PLC0415 - needs the app registry
+
+    return Restore.objects.get()
+
+
+def test_policies_come_back_with_what_they_name(restoring: Restoring) -> None:
+    pilot = put_group(restoring, "Pilot")
+    narrow = put_filter(restoring, "Contoso devices")
+    target = group_target(pilot)
+    target["target"] |= {
+        "deviceAndAppManagementAssignmentFilterId": narrow,
+        "deviceAndAppManagementAssignmentFilterType": "include",
+    }
+    policy = restoring.world.catalog_policy("Assigned", assignments=[target])
+    types = ["configurationPolicies", "assignmentFilters"]
+    backup_set = restoring.capture(types=types)
+    restoring.world.sim.remove(CATALOG, policy)
+    restoring.world.sim.remove(FILTERS, narrow)
+
+    restore = restoring.preview(backup_set)
+    run = restoring.execute(restore)
+
+    assert run.outcome == "succeeded", run.failures
+    records = restoring.records(restore)
+    assert [(record.kind, record.item.split("/")[0]) for record in records] == [
+        ("create", "assignmentFilters"),
+        ("create", "configurationPolicies"),
+        ("assign", "configurationPolicies"),
+    ]
+    made = restoring.world.sim.objects(CATALOG)[0]
+    filter_id = restoring.world.sim.objects(FILTERS)[0]["id"]
+    assert filter_id != narrow
+    assert made["assignments"][0]["target"]["deviceAndAppManagementAssignmentFilterId"] == filter_id
+
+
+def test_a_second_run_finds_nothing_to_do(restoring: Restoring) -> None:
+    for name in ("Twin", "Other"):
+        restoring.world.catalog_policy(name)
+    restoring.world.sim.put(CATALOG, _twin(restoring))
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    restoring.world.sim.clear(CATALOG)
+    assert restoring.execute(restoring.preview(backup_set)).outcome == "succeeded"
+    assert restoring.names() == ["Other", "Twin", "Twin"]
+
+    again = restoring.preview(backup_set)
+
+    assert (again.counts["unchanged"], again.counts["writes"]) == (3, 0)
+    assert restoring.execute(again).outcome == "succeeded"
+
+
+def _twin(restoring: Restoring):
+    from tests.simulated import catalog_body  # noqa: PLC0415 - beside its only use
+
+    return catalog_body("Twin") | {"id": stable_id("catalog", "Twin", "second"), "description": "Second"}
+
+
+def test_conditional_access_comes_back_report_only(restoring: Restoring) -> None:
+    location = restoring.world.sim.put(
+        LOCATIONS,
+        {
+            "id": stable_id("location", "HQ"),
+            "@odata.type": "#microsoft.graph.ipNamedLocation",
+            "displayName": "HQ",
+            "isTrusted": True,
+            "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "203.0.113.0/24"}],
+        },
+    )
+    restoring.world.sim.put(
+        ACCESS,
+        {
+            "id": stable_id("access", "Block"),
+            "displayName": "Block elsewhere",
+            "state": "enabled",
+            "conditions": {
+                "clientAppTypes": ["all"],
+                "applications": {"includeApplications": ["All"]},
+                "users": {"includeUsers": ["All"]},
+                "locations": {"includeLocations": ["All"], "excludeLocations": [location]},
+            },
+            "grantControls": {
+                "operator": "OR",
+                "builtInControls": ["block"],
+                "customAuthenticationFactors": [],
+                "termsOfUse": [],
+            },
+        },
+    )
+    types = ["conditionalAccess.policies", "conditionalAccess.namedLocations"]
+    backup_set = restoring.capture(types=types)
+    restoring.world.sim.clear(ACCESS)
+    restoring.world.sim.remove(LOCATIONS, location)
+
+    restore = restoring.preview(backup_set)
+    run = restoring.execute(restore)
+
+    assert run.outcome == "succeeded", run.failures
+    made = next(row for row in restoring.world.sim.objects(ACCESS) if row["displayName"] == "Block elsewhere")
+    assert made["state"] == "enabledForReportingButNotEnforced"
+    new_location = restoring.world.sim.objects(LOCATIONS)[0]["id"]
+    assert made["conditions"]["locations"]["excludeLocations"] == [new_location] != [location]
+    notes = restore.items.get(name="Block elsewhere").notes
+    assert any("report-only" in note for note in notes)
+    assert any("excludes nobody" in note for note in notes)
+    again = restoring.preview(backup_set)
+    assert again.counts["writes"] == 0
+
+
+@pytest.mark.parametrize("existing", ["recreate", "copy", "skip"])
+def test_what_exists_is_treated_as_chosen(restoring: Restoring, existing: str) -> None:
+    policy = restoring.world.catalog_policy("There")
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    restoring.world.sim.mutate(policy, lambda body: body.update(description="Mine"), collection=CATALOG)
+    tenant = restoring.world.tenant
+    tenant.allow_deletes = True
+    tenant.save()
+
+    restore = restoring.preview(backup_set, existing=existing)
+    run = restoring.execute(restore)
+
+    assert run.outcome == "succeeded", run.failures
+    expected = {"recreate": ["There"], "copy": ["There", "There - restored"], "skip": ["There"]}
+    assert restoring.names() == expected[existing]
+    kept = policy in {row["id"] for row in restoring.world.sim.objects(CATALOG)}
+    assert kept is (existing != "recreate")
+
+
+def test_recreating_is_refused_where_deletes_are_off(restoring: Restoring) -> None:
+    policy = restoring.world.catalog_policy("There")
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    restoring.world.sim.mutate(policy, lambda body: body.update(description="Mine"), collection=CATALOG)
+
+    restore = restoring.preview(backup_set, existing="recreate")
+
+    item = restore.items.get()
+    assert (item.action, item.reasons[0]["code"]) == ("cannot", "deletes_off")
+    assert restore.counts["writes"] == 0

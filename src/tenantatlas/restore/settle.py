@@ -56,7 +56,7 @@ def growing_waits(window: float) -> Iterator[float]:
 @dataclass
 class _Listed:
     lock: threading.Lock = field(default_factory=threading.Lock)
-    begun_at: float = -1.0
+    begun_at: float = float("-inf")
     rows: tuple[Row, ...] = ()
 
 
