@@ -140,3 +140,7 @@ def simulated_world(
     finally:
         install_transport(previous)
         forget_clients()
+
+
+#: For modules that take the fixture from their conftest only.
+world = simulated_world
