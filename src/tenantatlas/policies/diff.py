@@ -105,7 +105,8 @@ _AUDIENCES = {
 def differences(policy_type: PolicyType, before: Json, after: Json) -> tuple[Difference, ...]:
     """What differs between two composed bodies of this type."""
     comparison = _Comparison({**unordered(policy_type), "assignments": _ASSIGNMENT_KEY})
-    return tuple(comparison.of(_Trail(), _comparable(policy_type, before), _comparable(policy_type, after)))
+    one, other = (_comparable(policy_type, body) for body in (before, after))
+    return () if same(one, other) else tuple(comparison.of(_Trail(), one, other))
 
 
 def _comparable(policy_type: PolicyType, composed: Json) -> Json:

@@ -120,6 +120,12 @@ class TestPolicies:
     def test_a_policy_made_from_a_template_is_ours(self):
         assert creates(POLICIES, a_policy(templateId="d8c51a9a-e6b1-454d-86af-554e7872e2c1"))
 
+    def test_defaults_that_are_not_disabled_are_the_same_as_unsaid(self):
+        kept = {"signInFrequency": {"value": 1}}
+        said = a_policy(sessionControls={**kept, "disableResilienceDefaults": False})
+        assert same(POLICIES, said, a_policy(sessionControls=kept))
+        assert "disableResilienceDefaults" not in creates(POLICIES, said)[0][2]["sessionControls"]
+
     def test_a_policy_without_grant_controls(self):
         sent = creates(POLICIES, {**a_policy(), "grantControls": None})[0][2]
         assert "grantControls" not in sent

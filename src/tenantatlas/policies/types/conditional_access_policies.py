@@ -69,6 +69,9 @@ def _compose(body: Json) -> Json:
             result[section] = {
                 key: value for key, value in body[section].items() if value is not None or key not in names
             }
+    sessions = result.get("sessionControls")
+    if isinstance(sessions, dict) and sessions.get("disableResilienceDefaults") is False:
+        result["sessionControls"] = {**sessions, "disableResilienceDefaults": None}
     grant = body.get("grantControls")
     strength = grant.get("authenticationStrength") if isinstance(grant, dict) else None
     if isinstance(strength, dict):
