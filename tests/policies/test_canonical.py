@@ -22,6 +22,12 @@ def a_document(body, *, item=None, **parts):
     )
 
 
+def test_an_empty_description_is_none():
+    one, other = ({"id": "1", "name": "", "description": each} for each in ("", None))
+    assert canonical.digest(a_type(), one) == canonical.digest(a_type(), other)
+    assert canonical.canonical_form(a_type(), one) == {"name": ""}
+
+
 class TestCompose:
     def test_item_over_row_type_and_assignments_filled_in(self):
         body = canonical.compose(a_type(), a_document({"id": "1", "a": None}, item={"a": 2}))

@@ -4,7 +4,8 @@
     canonical_form    that body without what the service made, in one order → what is compared
     digest            equal digest ⇔ equal canonical form
 
-Canonical: without volatile properties and annotations; null means the same as absent, an empty list does not;
+Canonical: without volatile properties and annotations; null means the same as absent, an empty list does not
+(an empty description does: some services answer "" for the null they were given);
 numbers keep their text; sets are sorted by their natural key; assignments as `assignments.normalised` has
 them; a mask or token in the place of a secret is no value. A canonical form is its own canonical form.
 """
@@ -83,6 +84,8 @@ def canonical_form(policy_type: PolicyType, composed: Json) -> Json:
             found.place.holder[found.place.key] = None
     paths.discard(body, (*COMMON_VOLATILE, *policy_type.volatile))
     body = cleaned(body)
+    if body.get("description") == "":
+        del body["description"]
     if "assignments" in body:
         body["assignments"] = normalised(policy_type.assignments or AssignmentRule(), body["assignments"])
     _sort_sets(policy_type, body)

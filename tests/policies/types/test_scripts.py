@@ -56,6 +56,7 @@ def test_update_sends_the_text_again(key):
 def test_a_script_without_its_text_is_refused(key):
     [reason] = refusals(key, a_script(key, **{WITH_TEXT[key]: None}))
     assert WITH_TEXT[key] in reason
+    assert refusals(key, a_script(key)) == ()
 
 
 @every_script

@@ -66,6 +66,7 @@ PROPERTIES: Final = frozenset(
 VOLATILE: Final = (
     "priorityMetaData",
     "creationSource",
+    "templateReference.@odata.type",
     "templateReference.templateDisplayName",
     "templateReference.templateDisplayVersion",
     "templateReference.templateFamily",

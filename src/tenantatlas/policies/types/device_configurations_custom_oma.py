@@ -25,6 +25,9 @@ from tenantatlas.policies.model import (
 from tenantatlas.policies.types import _device_configurations, _intune
 
 _SERVER_MADE = ("omaSettings[].secretReferenceValueId", "omaSettings[].isEncrypted")
+_XML = "omaSettingStringXml"
+#: Intune encrypts every value of these kinds; a setting made before it did says so once it is written anew.
+_ENCRYPTED_KINDS = ("omaSettingString", _XML, "omaSettingBase64")
 
 
 def _is_encrypted(row: Json) -> bool:
@@ -38,31 +41,27 @@ def _is_base64_xml(value: str) -> bool:
         return False
 
 
-def _as_written(row: Json) -> Json:
+def _value(row: Json) -> Json:
     value = row.get("value")
     if (
-        _intune.odata_name(row) != "omaSettingStringXml"
+        _intune.odata_name(row) != _XML
         or not _is_encrypted(row)
         or not isinstance(value, str)
         or value in MASKS
         or _is_base64_xml(value)
     ):
-        return row
-    return {**row, "value": base64.b64encode(value.encode()).decode()}
+        return value
+    return base64.b64encode(value.encode()).decode()
+
+
+def _setting(row: Json) -> Json:
+    encrypted = _intune.odata_name(row) in _ENCRYPTED_KINDS or _is_encrypted(row)
+    return {**row, "value": _value(row), "isEncrypted": True if encrypted else None}
 
 
 def _compose(body: Json) -> Json:
     rows = body.get("omaSettings")
-    return {**body, "omaSettings": [_as_written(row) for row in rows]} if rows else body
-
-
-def _refuse(body: Json) -> tuple[str, ...]:
-    return tuple(
-        f"The value of {row.get('omaUri')} is the mask that Graph shows for a secret; it is never written "
-        f"to devices."
-        for row in body.get("omaSettings") or ()
-        if row.get("value") == "****" and not _is_encrypted(row)
-    )
+    return {**body, "omaSettings": [_setting(row) for row in rows]} if rows else body
 
 
 POLICY_TYPE = PolicyType(
@@ -107,8 +106,6 @@ POLICY_TYPE = PolicyType(
         reason="Its values are written to devices as they are, without any check.",
         strip_create=_SERVER_MADE,
         strip_update=_SERVER_MADE,
-        rewrites=("omaSettings[].isEncrypted",),
-        refuse=_refuse,
     ),
     limits=(
         "When the value of an encrypted setting cannot be read, the policy is kept without it and not "
