@@ -209,7 +209,7 @@ Steps = Callable[[WriteContext], tuple[Step, ...]]
 @dataclass(frozen=True, kw_only=True)
 class RestoreRule:
     """How a type is put back. `create`, `update` and `delete` default to `writes.create_by_post`,
-    `writes.update_by_patch` and `writes.delete_item`; the special ways stand in `writes.py` too.
+    `writes.update_by_patch` and `writes.delete_item`; the special ways stand in the package `writes` too.
 
     `order` is the contract's: ascending, foundations first, Entra after assignments. `serial` types have one
     write in flight at a time. `rewrites` are paths that the server is known to change: they count as success
