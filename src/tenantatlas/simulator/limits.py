@@ -34,12 +34,12 @@ class Bucket:
     tokens: float
     at: float
 
-    def take(self, now: float, cost: float = 1.0, *, slack: float = 0.0) -> float:
+    def take(self, now: float, cost: float = 1.0, *, slack: float = 0.0, debt: float = _DEBT) -> float:
         """Take tokens; returns the seconds until there would be enough, 0 if there were. A refused call counts."""
         self.tokens = min(self.capacity, self.tokens + (now - self.at) * self.rate)
         self.at = now
         missing = cost - slack - self.tokens
-        self.tokens = max(self.tokens - cost, -self.capacity * _DEBT - slack)
+        self.tokens = max(self.tokens - cost, -self.capacity * debt - slack)
         return missing / self.rate if missing > 0 else 0.0
 
 
@@ -79,7 +79,7 @@ class Limits:
 
     def _charge_conditional_access(self, tenant: SimTenant, now: float) -> dict[str, str]:
         bucket = self._bucket((tenant.guid, "conditionalAccess"), 1.0, 1.0, now)
-        if bucket.take(now, slack=_JITTER) > 0:
+        if bucket.take(now, slack=_JITTER, debt=0.0) > 0:
             raise too_many(None, intune=False)
         return {}
 

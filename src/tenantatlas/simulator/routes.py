@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from .collections import collection_at
-from .errors import AnswerError, no_route, unknown_segment
+from .errors import no_route, unknown_segment
 from .facts import Collection
 
 _CALL = re.compile(r"(?P<name>[^(]+)\((?P<inside>.*)\)", re.DOTALL)
@@ -88,7 +88,9 @@ def resolve(target: Target) -> Route:
         path = "/" + "/".join(segment.text for segment in segments[:length]).lower()
         collection = collection_at(path)
         if collection is not None:
-            return _route(target, collection, segments[length:])
+            key = segments[length - 1].parameters  # an alternate key: servicePrincipals(appId='...')
+            named = (Segment("", key, is_key=True),) if key else ()
+            return _route(target, collection, (*named, *segments[length:]))
     raise unknown_segment(next((segment.text for segment in segments), ""))
 
 
@@ -96,10 +98,12 @@ def _route(target: Target, collection: Collection, rest: tuple[Segment, ...]) ->
     if target.version == "v1.0" and not collection.v1:
         raise unknown_segment(collection.path.rpartition("/")[2])
     if collection.singleton:
-        if rest and rest[0].text not in collection.actions:
+        if rest and collection.path.count("/") == 1:
+            raise unknown_segment(rest[0].text)
+        if rest:
             raise no_route("singleton/key")
         return Route(version=target.version, collection=collection, rest=rest, path=target.path)
-    if rest and not rest[0].text:
+    if rest and not rest[0].text and not rest[0].is_key:
         raise no_route("singleton/navigation/key")
     names_action = bool(rest) and _is_collection_action(collection, rest[0].text)
     if not rest or names_action:
@@ -119,8 +123,6 @@ def _is_collection_action(collection: Collection, name: str) -> bool:
 
 
 def _object_id(segment: Segment) -> str:
-    if not segment.text:
-        raise AnswerError(400, "BadRequest", "Empty key.")
     if segment.parameters:
         key, value = next(iter(segment.parameters.items()))
         return f"{key}={value}"

@@ -40,11 +40,21 @@ def _prepare_row(tenant: SimTenant, row: dict[str, Json]) -> dict[str, Json]:
     presentations = [_presentation_of(value) for value in values]
     row["definition"] = _learn_definition(tenant, given, [each for each in presentations if each])
     row.setdefault("id", tenant.world.new_guid())
+    known = {each["id"]: each for each in _presentations_of(tenant, given["id"])}
     row["presentationValues"] = [
-        {"id": tenant.world.new_guid(), **value, "presentation": presentation}
+        {
+            "id": tenant.world.new_guid(),
+            **value,
+            "presentation": presentation and known[presentation["id"]],
+        }
         for value, presentation in zip(values, presentations, strict=True)
     ]
     return row
+
+
+def _presentations_of(tenant: SimTenant, definition: str) -> tuple[Json, ...]:
+    found = tenant.find(DEFINITIONS, definition)
+    return () if found is None else found.latest.rows("presentations")
 
 
 def _presentation_of(value: dict[str, Json]) -> Json:

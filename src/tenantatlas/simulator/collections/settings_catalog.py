@@ -229,6 +229,21 @@ def _learn_reusable(tenant: SimTenant, document: dict[str, Json], children: dict
         tenant.catalog.settings.add(str(document["settingDefinitionId"]))
 
 
+def _check_linux_create(call: Call, body: dict[str, Json]) -> None:
+    """Actions in the body of a create are not looked at; there will be one that blocks."""
+    _check_create(call, body)
+    action = {
+        "id": call.world.new_guid(),
+        "actionType": "block",
+        "gracePeriodHours": 0,
+        "notificationTemplateId": "00000000-0000-0000-0000-000000000000",
+        "notificationMessageCCList": [],
+    }
+    body["scheduledActionsForRule"] = [
+        {"id": call.world.new_guid(), "ruleName": None, "scheduledActionConfigurations": [action]}
+    ]
+
+
 def _replace_actions(call: Call, body: Json) -> Reply:
     rows = body.get("scheduledActions") if isinstance(body, dict) else None
     if not isinstance(rows, list) or call.object is None:
@@ -330,7 +345,7 @@ COLLECTIONS = (
         put=True,
         defaults={**TAGGED, "description": "", "creationSource": None},
         immutable={"platforms": "Platform cannot be changed"},
-        check_create=_check_create,
+        check_create=_check_linux_create,
         check_update=_check_update,
         learn=_learn,
         computed={"settingCount": "settings"},
