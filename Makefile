@@ -27,11 +27,11 @@ setup: $(VENV)/.installed ## Install everything into .venv; the command is .venv
 
 .PHONY: demo
 demo: setup ## The main job on a simulated tenant, told as a story; exits by itself
-	@$(BIN)/tenantatlas demo
+	@ATLAS_GRAPH_SHARE=1 ATLAS_TIME_SCALE=20 $(BIN)/tenantatlas demo
 
 .PHONY: run
 run: setup ## Open the demo's data in the browser: web and worker at http://127.0.0.1:8000
-	@$(BIN)/tenantatlas demo-serve
+	@ATLAS_GRAPH_SHARE=1 ATLAS_TIME_SCALE=20 $(BIN)/tenantatlas demo-serve
 
 .PHONY: check
 check: setup ## Format, lint, types, import contracts, templates, migrations, generated pages
