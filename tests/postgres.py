@@ -53,11 +53,13 @@ def server_url() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """The address of a new, empty database on the server; dropped afterwards."""
+def fresh_database(server: str, *, template: str = "template1") -> Iterator[str]:
+    """The address of a new database on the server, like its template; dropped afterwards."""
     name = f"atlas_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
     try:
         yield with_database(server, name)
     finally:

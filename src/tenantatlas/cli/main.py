@@ -18,6 +18,7 @@ from typing import Any
 
 import django
 import typer
+from django.apps import apps
 from django.core.management import execute_from_command_line, get_commands
 from typer.main import get_command
 
@@ -128,6 +129,8 @@ def _run_command(arguments: list[str]) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _usage_error(error)
         raise
+    if answer == _INTERRUPTED:
+        raise KeyboardInterrupt
     return answer if isinstance(answer, int) else 0
 
 
@@ -137,7 +140,8 @@ def _start_django(verb: str) -> None:
         home = Path(os.environ.get("ATLAS_HOME") or "~/.tenantatlas").expanduser()
         os.environ.setdefault("ATLAS_LOG_FILE", str(home / "tenantatlas.log"))
     os.umask(0o077)  # what an install writes is for its user only
-    django.setup()
+    if not apps.ready:
+        django.setup()
 
 
 def _run_management_command(verb: str, arguments: list[str], *, ours: list[str]) -> int:

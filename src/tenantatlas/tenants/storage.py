@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import errno
 
-from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection
 
 from tenantatlas.core.errors import StorageFailed
 
@@ -74,7 +73,7 @@ def storage_failure(error: BaseException) -> StorageFailed | None:
 
 def database_place() -> str:
     """Where our database is: the file, or host and name; never a password."""
-    database = settings.DATABASES["default"]
+    database = connection.settings_dict
     if "sqlite" in database["ENGINE"]:
         return str(database["NAME"])
     return f"{database['HOST'] or 'local socket'}/{database['NAME']}"

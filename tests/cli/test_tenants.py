@@ -1,0 +1,174 @@
+"""`tenantatlas tenants`: what people and scripts are told, and what bad input gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantatlas.tenants.models import Tenant
+from tests.factories import UserFactory
+
+GUID = "c0ffee00-0000-4000-8000-00000000000a"
+CLIENT = "c0ffee00-0000-4000-8000-00000000000b"
+CANARY = "canary-secret-of-the-command-line"
+
+
+@pytest.fixture
+def secret_file(tmp_path):
+    """A file with a client secret."""
+    path = tmp_path / "secret"
+    path.write_text(CANARY + "\n")
+    return path
+
+
+@pytest.fixture
+def add(tenantatlas, secret_file, cast):
+    """Connect Adatum, with other options if given."""
+    assert cast
+
+    def call(*more, slug="adatum"):
+        return tenantatlas(
+            "tenants", "add", slug, "--name", "Adatum", "--tenant-id", GUID, "--client-id", CLIENT,
+            "--client-secret-file", secret_file, *more,
+        )  # fmt: skip
+
+    return call
+
+
+def test_a_tenant_is_added_listed_and_shown(add, tenantatlas):
+    added = add("--environment", "test", "--json")
+    listed = tenantatlas("tenants", "list", "--json")
+    shown = tenantatlas("--json", "tenants", "show", "adatum")
+
+    assert added.code == listed.code == shown.code == 0
+    assert added.object["slug"] == "adatum"
+    assert added.object["tenant_id"] == GUID
+    assert [row["slug"] for row in listed.rows] == ["adatum", "contoso", "fabrikam"]
+    assert shown.object["reader"] == {"client_id": CLIENT, "kind": "secret", "expires_at": None}
+    assert shown.object["environment"] == "test"
+    for result in (added, listed, shown):
+        assert CANARY not in result.out + result.err
+
+
+def test_people_read_a_table(add, tenantatlas):
+    assert add().out == "adatum is connected.\n"
+    assert tenantatlas("tenants", "list").out.splitlines()[0].split() == [
+        "SLUG", "NAME", "ENVIRONMENT", "CLOUD", "TENANT", "ID", "WRITES",
+    ]  # fmt: skip
+    assert CLIENT in tenantatlas("tenants", "show", "adatum").out
+
+
+def test_a_custom_cloud_has_addresses_and_authorities(add, tmp_path):
+    from tests.tenants.certificates import certificate_pem, rsa_key  # noqa: PLC0415 - makes a key
+
+    authorities = tmp_path / "ca.pem"
+    authorities.write_text(certificate_pem(rsa_key()))
+
+    result = add(
+        "--cloud", "custom", "--graph-url", "https://127.0.0.1:8443", "--login-url", "https://127.0.0.1:8443",
+        "--ca-file", authorities, "--json",
+    )  # fmt: skip
+
+    assert result.object["graph_url"] == "https://127.0.0.1:8443"
+    assert Tenant.objects.get(slug="adatum").ca_pem == authorities.read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        (("--cloud", "custom"), 2, "address"),
+        (("--cloud", "custom", "--graph-url", "http://x", "--login-url", "https://x"), 2, "https"),
+        (("--graph-url", "https://x.example"), 2, "custom"),
+        (("--ca-file", "/no/such/file"), 2, "CA file"),
+        (("--tenant-id", "contoso.com"), 2, "tenant id"),
+        (("--certificate-file", "/dev/null"), 2, "one credential"),
+    ],
+)
+def test_bad_input_is_said_and_leaves_nothing(add, more, code, says):
+    add(*more).failed(code, says)
+    assert not Tenant.objects.filter(slug="adatum").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot be read"), (b"", "empty"), (b"\xff\xfe", "not text"), (b"a" * 1_100_000, "1 MiB")],
+)
+def test_a_secret_file_that_cannot_be_used_is_named(add, secret_file, content, says):
+    if content is None:
+        secret_file.unlink()
+    else:
+        secret_file.write_bytes(content)
+
+    add().failed(2, str(secret_file), says)
+
+
+def test_a_slug_is_taken_once(add):
+    add(slug="contoso").failed(6, "contoso")
+
+
+def test_a_credential_is_updated(tenantatlas, cast, secret_file):
+    result = tenantatlas("tenants", "update", "contoso", "--client-secret-file", secret_file, "--json")
+
+    assert result.object["reader"]["kind"] == "secret"
+    assert CANARY not in result.out + result.err
+    tenantatlas("tenants", "update", "contoso").failed(2, "credential")
+    assert cast
+
+
+def test_settings_are_yes_or_no(tenantatlas, cast):
+    assert tenantatlas("tenants", "set", "contoso", "--allow-deletes", "yes", "--json").object[
+        "allow_deletes"
+    ]
+    assert Tenant.objects.get(pk=cast.contoso.pk).allow_deletes
+    Tenant.objects.update(writes_held=True)
+    assert tenantatlas("tenants", "set", "contoso", "--writes", "yes", "--json").object["writes"] == "allowed"
+    assert tenantatlas("tenants", "set", "contoso", "--writes", "no", "--json").object["writes"] == "held"
+
+    tenantatlas("tenants", "set", "contoso").failed(2, "Nothing to set")
+    tenantatlas("tenants", "set", "contoso", "--allow-deletes", "perhaps").failed(2, "perhaps")
+
+
+def test_a_removed_tenant_is_gone(tenantatlas, cast):
+    assert cast
+    assert tenantatlas("tenants", "remove", "contoso", "--json").object == {
+        "slug": "contoso",
+        "removed": True,
+    }
+    tenantatlas("tenants", "show", "contoso").failed(5, "contoso")
+
+
+def test_who_acts_is_as_then_the_setting_then_the_only_owner(tenantatlas, cast, settings):
+    assert cast
+    assert len(tenantatlas("tenants", "list", "--json").rows) == 2
+    settings.ATLAS_USER = "eve@fabrikam.example"
+    assert [row["slug"] for row in tenantatlas("tenants", "list", "--json").rows] == ["fabrikam"]
+    own = tenantatlas("--as=ana@contoso.example", "tenants", "list", "--json")
+    assert [row["slug"] for row in own.rows] == ["contoso"]
+
+    tenantatlas("tenants", "list", "--as", "nobody@contoso.example").failed(5, "nobody@contoso.example")
+    settings.ATLAS_USER = ""
+    UserFactory(is_owner=True)
+    tenantatlas("tenants", "list").failed(2, "several owners")
+
+
+def test_a_stranger_and_who_asks_for_nothing_are_told_the_same(tenantatlas, cast):
+    assert cast
+    strange = tenantatlas("tenants", "show", "contoso", "--as", "eve@fabrikam.example")
+    unknown = tenantatlas("tenants", "show", "contosa", "--as", "eve@fabrikam.example")
+
+    strange.failed(5)
+    assert strange.err.replace("contoso", "contosa") == unknown.err
+
+
+def test_who_lacks_the_capability_is_told_which(tenantatlas, cast, secret_file):
+    assert cast
+    reader = ("--as", "olu@contoso.example")
+    tenantatlas("tenants", "set", "contoso", "--allow-deletes", "yes", *reader).failed(4, "tenant.manage")
+    tenantatlas("tenants", "remove", "contoso", *reader).failed(4, "tenant.manage")
+    tenantatlas("tenants", "update", "contoso", "--client-secret-file", secret_file, *reader).failed(
+        4, "connection.manage"
+    )
+    tenantatlas("tenants", "check", "contoso", *reader).failed(4, "connection.check")
+
+
+def test_only_owners_of_the_install_add_tenants(add):
+    add("--as", "ana@contoso.example").failed(4, "owners of this install")
