@@ -27,6 +27,11 @@ def of(kind, **more):
     }
 
 
+def _keys():
+    kinds = ("customOma", "certificates", "network", "updateRings", "appleUpdates")
+    return ["deviceConfigurations", *(f"deviceConfigurations.{kind}" for kind in kinds)]
+
+
 @pytest.mark.parametrize(
     ("kind", "key"),
     [
@@ -56,15 +61,19 @@ def test_each_known_type_belongs_to_one_kind():
             assert key_of(PATH, {"@odata.type": name}) == found.key
 
 
-def _keys():
-    kinds = ("customOma", "certificates", "network", "updateRings", "appleUpdates")
-    return ["deviceConfigurations", *(f"deviceConfigurations.{kind}" for kind in kinds)]
-
-
 @pytest.mark.parametrize("kind", ["unsupportedDeviceConfiguration", "somethingNewConfiguration"])
 def test_an_unknown_type_is_kept_and_not_written(kind):
     reasons = backup_only.reasons(get_type("deviceConfigurations"), of(kind))
     assert reasons == (f"Its kind ({kind}) is not known to this version of TenantAtlas.",)
+
+
+@pytest.mark.parametrize("key", _keys())
+def test_an_unknown_property_is_kept_and_not_written(key):
+    known = of(min(get_type(key).odata_types).removeprefix("#microsoft.graph."))
+    assert backup_only.reasons(get_type(key), known) == ()
+    assert backup_only.reasons(get_type(key), {**known, "futureSetting": True}) == (
+        "Its property futureSetting is not known to this version of TenantAtlas.",
+    )
 
 
 def test_old_mirrors_and_states_are_no_difference():

@@ -90,3 +90,8 @@ def odata_name(row: Json) -> str:
 def full_names(*names: str) -> frozenset[str]:
     """`@odata.type` values as Graph writes them."""
     return frozenset(f"#microsoft.graph.{name}" for name in names)
+
+
+def names(words: str) -> frozenset[str]:
+    """The names of a text, for lists too long to be read one by one."""
+    return frozenset(words.split())

@@ -21,6 +21,44 @@ def _rules_not_listed(row: Json) -> bool:
     return _RULES not in row
 
 
+#: Every top-level property of these types (beta schema).
+_PROPERTIES = _intune.names(
+    """
+    activeFirewallRequired advancedThreatProtectionRequiredSecurityLevel antiSpywareRequired
+    antivirusRequired assignments bitLockerEnabled codeIntegrityEnabled conditionStatementId
+    configurationManagerComplianceRequired createdDateTime defenderEnabled defenderVersion description
+    deviceCompliancePolicyScript deviceSettingStateSummaries deviceStatuses deviceStatusOverview
+    deviceThreatProtectionEnabled deviceThreatProtectionRequiredSecurityLevel displayName
+    earlyLaunchAntiMalwareDriverEnabled firewallBlockAllIncoming firewallEnabled
+    firewallEnableStealthMode firmwareProtectionEnabled gatekeeperAllowedAppSource id
+    kernelDmaProtectionEnabled lastModifiedDateTime managedEmailProfileRequired memoryIntegrityEnabled
+    minAndroidSecurityPatchLevel mobileOsMaximumVersion mobileOsMinimumVersion osMaximumBuildVersion
+    osMaximumVersion osMinimumBuildVersion osMinimumVersion passcodeBlockSimple passcodeExpirationDays
+    passcodeMinimumCharacterSetCount passcodeMinimumLength passcodeMinutesOfInactivityBeforeLock
+    passcodeMinutesOfInactivityBeforeScreenTimeout passcodePreviousPasscodeBlockCount passcodeRequired
+    passcodeRequiredType passwordBlockSimple passwordExpirationDays passwordMinimumCharacterSetCount
+    passwordMinimumLength passwordMinimumLetterCharacters passwordMinimumLowerCaseCharacters
+    passwordMinimumNonLetterCharacters passwordMinimumNumericCharacters passwordMinimumSymbolCharacters
+    passwordMinimumUpperCaseCharacters passwordMinutesOfInactivityBeforeLock
+    passwordPreviousPasswordBlockCount passwordPreviousPasswordCountToBlock passwordRequired
+    passwordRequiredToUnlockFromIdle passwordRequiredType passwordRequireToUnlockFromIdle
+    passwordSignInFailureCountBeforeFactoryReset requiredPasswordComplexity requireHealthyDeviceReport
+    requireNoPendingSystemUpdates restrictedApps roleScopeTagIds rtpEnabled scheduledActionsForRule
+    secureBootEnabled securityBlockDeviceAdministratorManagedDevices securityBlockJailbrokenDevices
+    securityDisableUsbDebugging securityPreventInstallAppsFromUnknownSources
+    securityRequireCompanyPortalAppIntegrity securityRequiredAndroidSafetyNetEvaluationType
+    securityRequireGooglePlayServices securityRequireIntuneAppIntegrity
+    securityRequireSafetyNetAttestationBasicIntegrity securityRequireSafetyNetAttestationCertifiedDevice
+    securityRequireUpToDateSecurityProviders securityRequireVerifyApps signatureOutOfDate
+    storageRequireEncryption systemIntegrityProtectionEnabled tpmRequired userStatuses
+    userStatusOverview validOperatingSystemBuildRanges version virtualizationBasedSecurityEnabled
+    workProfileInactiveBeforeScreenLockInMinutes workProfilePasswordExpirationInDays
+    workProfilePasswordMinimumLength workProfilePasswordRequiredType
+    workProfilePreviousPasswordBlockCount workProfileRequiredPasswordComplexity
+    workProfileRequirePassword wslDistributions
+    """
+)
+
 POLICY_TYPE = PolicyType(
     key="deviceCompliancePolicies",
     label="Compliance policies",
@@ -47,6 +85,7 @@ POLICY_TYPE = PolicyType(
         "windows81CompliancePolicy",
         "windowsPhone81CompliancePolicy",
     ),
+    properties=_PROPERTIES,
     list_query=f"$expand=assignments,{_RULES}($expand={_ACTIONS})",
     parts=(
         _intune.ASSIGNMENTS_IF_NOT_LISTED,

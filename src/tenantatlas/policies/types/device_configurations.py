@@ -23,7 +23,7 @@ from tenantatlas.policies.model import (
     StepKind,
     WriteContext,
 )
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 _NOT_AN_APP = frozenset({"00000000-0000-0000-0000-000000000000"})
 _PRIVACY = "privacyAccessControls"
@@ -63,6 +63,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.GENERAL),
+    properties=_device_configuration_properties.GENERAL,
     takes_rest=True,
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=(

@@ -1,7 +1,7 @@
 """Software update policies of iOS and macOS."""
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 POLICY_TYPE = PolicyType(
     key="deviceConfigurations.appleUpdates",
@@ -16,6 +16,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.APPLE_UPDATES),
+    properties=_device_configuration_properties.APPLE_UPDATES,
     selects=_intune.is_one_of(*_device_configurations.APPLE_UPDATES),
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=_device_configurations.parts_for(_device_configurations.APPLE_UPDATES),

@@ -6,7 +6,7 @@ a new id issues its certificates anew on every device.
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 POLICY_TYPE = PolicyType(
     key="deviceConfigurations.certificates",
@@ -18,6 +18,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.CERTIFICATES),
+    properties=_device_configuration_properties.CERTIFICATES,
     selects=_intune.is_one_of(*_device_configurations.CERTIFICATES),
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=_device_configurations.parts_for(_device_configurations.CERTIFICATES),

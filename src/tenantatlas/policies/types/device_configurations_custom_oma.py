@@ -22,7 +22,7 @@ from tenantatlas.policies.model import (
     SecretKind,
     Shape,
 )
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 _SERVER_MADE = ("omaSettings[].secretReferenceValueId", "omaSettings[].isEncrypted")
 _XML = "omaSettingStringXml"
@@ -74,6 +74,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.CUSTOM),
+    properties=_device_configuration_properties.CUSTOM,
     selects=_intune.is_one_of(*_device_configurations.CUSTOM),
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=(

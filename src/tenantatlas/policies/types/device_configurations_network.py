@@ -5,7 +5,7 @@ the certificates are navigations (see `_device_configurations`).
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 POLICY_TYPE = PolicyType(
     key="deviceConfigurations.network",
@@ -17,6 +17,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.NETWORK),
+    properties=_device_configuration_properties.NETWORK,
     selects=_intune.is_one_of(*_device_configurations.NETWORK),
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=_device_configurations.parts_for(_device_configurations.NETWORK),

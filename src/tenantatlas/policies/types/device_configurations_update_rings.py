@@ -5,7 +5,7 @@ paused is a setting and is restored.
 """
 
 from tenantatlas.policies.model import PolicyType, RestoreRule, Risk
-from tenantatlas.policies.types import _device_configurations, _intune
+from tenantatlas.policies.types import _device_configuration_properties, _device_configurations, _intune
 
 POLICY_TYPE = PolicyType(
     key="deviceConfigurations.updateRings",
@@ -20,6 +20,7 @@ POLICY_TYPE = PolicyType(
     reads=_intune.CONFIGURATION_READ,
     writes=_intune.CONFIGURATION_WRITE,
     odata_types=_intune.full_names(*_device_configurations.UPDATE_RINGS),
+    properties=_device_configuration_properties.UPDATE_RINGS,
     selects=_intune.is_one_of(*_device_configurations.UPDATE_RINGS),
     list_query=_intune.LIST_ASSIGNMENTS,
     parts=_device_configurations.parts_for(_device_configurations.UPDATE_RINGS),
