@@ -71,7 +71,7 @@ class ConnectionFactory(DjangoModelFactory[Connection]):
     @factory.lazy_attribute
     def sealed(self) -> bytes:
         """The secret, sealed the way the services do."""
-        from tenantatlas.tenants.connections import seal_secret  # noqa: PLC0415 - needs the app registry
+        from tenantatlas.tenants.credentials import seal_secret  # noqa: PLC0415 - needs the app registry
 
         return seal_secret(self.tenant, purpose=self.purpose, secret=CLIENT_SECRET)
 

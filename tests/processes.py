@@ -34,12 +34,17 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from tenantatlas.cli.main import build_app
 from tenantatlas.config.databases import postgresql_database, sqlite_database
 from tenantatlas.runs import engine, services  # noqa: F401 - what every process needs is imported once
+from tenantatlas.runs.registry import all_operations
 
 from .postgres import fresh_database, with_database
 
+build_app()  # imports every command
+
 PATIENCE_SECONDS = 120.0
+all_operations()
 
 
 def _server() -> multiprocessing.context.ForkServerContext:

@@ -1,4 +1,4 @@
-"""Credentials of a tenant's app registrations: sealed in rows, given to Graph only.
+"""The tenant's Graph clients: made from its sealed credentials, which go to Graph only.
 
 `client_for` is the reader's door. What may write is in `writer`, which backup code does not import.
 """
@@ -16,27 +16,19 @@ from django.db import connection as database
 from tenantatlas.core import clock
 from tenantatlas.core.errors import InputError, SignInFailed
 from tenantatlas.core.ids import sha256_hex
-from tenantatlas.core.json import dumps, loads
-from tenantatlas.core.log import remember_secret
+from tenantatlas.core.json import dumps
 from tenantatlas.graph.budget import BudgetStore
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.graph.clouds import Cloud, cloud_named
 from tenantatlas.graph.values import Certificate, GraphTarget, Secret
 
 from .budgets import DatabaseBudgets
+from .credentials import unseal_secret
 from .models import Connection, CredentialKind, Purpose, Tenant
 from .queries import connection_of
-from .vault import seal, unseal
-
-_SEAL_PURPOSE = "connection"
 
 _clients: dict[tuple[int, str], tuple[str, GraphClient]] = {}
 _lock = threading.Lock()
-
-
-def seal_secret(tenant: Tenant, *, purpose: str, secret: str) -> bytes:
-    """A secret or certificate as its row keeps it."""
-    return seal(tenant, purpose=_SEAL_PURPOSE, record=purpose, plain=dumps({"secret": secret}))
 
 
 def client_for(tenant: Tenant) -> GraphClient:
@@ -81,10 +73,7 @@ def cloud_of(tenant: Tenant) -> Cloud:
 def _target(tenant: Tenant, row: Connection) -> GraphTarget:
     cloud = cloud_of(tenant)
     refuse_scaled_time(cloud)
-    text = loads(unseal(tenant, purpose=_SEAL_PURPOSE, record=row.purpose, sealed=bytes(row.sealed)))[
-        "secret"
-    ]
-    remember_secret(text)
+    text = unseal_secret(tenant, purpose=row.purpose, sealed=bytes(row.sealed))
     is_secret = row.kind == CredentialKind.SECRET
     return GraphTarget(
         cloud=cloud,

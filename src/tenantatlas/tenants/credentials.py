@@ -11,10 +11,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import InputError
+from tenantatlas.core.json import dumps, loads
 from tenantatlas.core.log import remember_secret
 
-from .models import CredentialKind
+from .models import CredentialKind, Tenant
+from .vault import seal, unseal
 
+_SEAL_PURPOSE = "connection"
 _LONGEST_SECRET = 1000
 _PEM_HINT = "Give a PEM file with the certificate and its unencrypted RSA private key."
 
@@ -63,6 +66,19 @@ def certificate(pem: str) -> Credential:
             hint="Give one that is valid, and known to the app.",
         )
     return Credential(kind=CredentialKind.CERTIFICATE, text=pem, expires_at=expires_at)
+
+
+def seal_secret(tenant: Tenant, *, purpose: str, secret: str) -> bytes:
+    """A secret or certificate as its row keeps it."""
+    return seal(tenant, purpose=_SEAL_PURPOSE, record=purpose, plain=dumps({"secret": secret}))
+
+
+def unseal_secret(tenant: Tenant, *, purpose: str, sealed: bytes) -> str:
+    """The secret or certificate in clear, for Graph only; it is never printed from now on."""
+    data = loads(unseal(tenant, purpose=_SEAL_PURPOSE, record=purpose, sealed=sealed))
+    text = str(data["secret"])
+    remember_secret(text)
+    return text
 
 
 def authorities(pem: str) -> str:

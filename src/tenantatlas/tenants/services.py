@@ -17,8 +17,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError, NotFound
 from tenantatlas.graph.clouds import cloud_named
 
-from .connections import seal_secret
-from .credentials import Credential, authorities
+from .credentials import Credential, authorities, seal_secret
 from .models import Connection, Environment, Membership, Purpose, Tenant
 from .queries import require_capability, require_install_owner
 from .vault import ensure_data_key
