@@ -112,7 +112,7 @@ class TestCanonicalForm:
             "rows": [{"stamp": 1, "x": None, "y": []}],
             "name": "n",
         }
-        assert canonical.canonical_form(policy_type, body) == {"rows": [{"y": []}], "name": "n"}
+        assert canonical.canonical_form(policy_type, body) == {"rows": [{}], "name": "n"}
 
     def test_sorts_sets_and_only_sets(self):
         policy_type = a_type(unordered={"rows": ("key",), "**.children": ("", "id")})
@@ -174,10 +174,17 @@ class TestCanonicalForm:
         assert canonical.canonical_bytes(a_type(), read) == b'{"a":1.10,"b":12345678901234567890}'
 
     @pytest.mark.parametrize(
-        ("one", "other"), [({"a": 1}, {"a": True}), ({"a": []}, {}), ({"a": "1"}, {"a": 1})]
+        ("one", "other"), [({"a": 1}, {"a": True}), ({"a": [1]}, {}), ({"a": "1"}, {"a": 1}), ({"a": ""}, {})]
     )
     def test_what_differs_differs(self, one, other):
         assert canonical.digest(a_type(), one) != canonical.digest(a_type(), other)
+
+    @pytest.mark.parametrize("empty", [{"a": None}, {"a": []}, {"description": ""}, {}])
+    def test_null_empty_and_absent_are_one(self, empty):
+        assert canonical.digest(a_type(), empty) == canonical.digest(a_type(), {})
+
+    def test_no_assignments_are_said(self):
+        assert canonical.canonical_form(a_type(), {"assignments": []}) == {"assignments": []}
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=4)

@@ -28,10 +28,11 @@ def a_setting(name, value):
 
 
 def test_properties_added_removed_and_changed():
-    assert lines({"a": 1, "b": 1, "c": {"d": "x"}}, {"b": 2, "c": {"d": "x", "e": None}, "f": []}) == [
+    after = {"b": 2, "c": {"d": "x", "e": None}, "f": [3], "g": []}
+    assert lines({"a": 1, "b": 1, "c": {"d": "x"}}, after) == [
         ("a", "removed", 1, None),
         ("b", "changed", 1, 2),
-        ("f", "added", None, []),
+        ("f", "added", None, [3]),
     ]
 
 

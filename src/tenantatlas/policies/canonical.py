@@ -4,8 +4,8 @@
     canonical_form    that body without what the service made, in one order → what is compared
     digest            equal digest ⇔ equal canonical form
 
-Canonical: without volatile properties and annotations; null means the same as absent, an empty list does not
-(an empty description does: some services answer "" for the null they were given);
+Canonical: without volatile properties and annotations; null and an empty list mean the same as absent, and so does
+an empty description (services fill in [] and "" for what they were not given);
 numbers keep their text; sets are sorted by their natural key; assignments as `assignments.normalised` has
 them; a mask or token in the place of a secret is no value. A canonical form is its own canonical form.
 """
@@ -83,13 +83,23 @@ def canonical_form(policy_type: PolicyType, composed: Json) -> Json:
         if not found.comparable:
             found.place.holder[found.place.key] = None
     paths.discard(body, (*COMMON_VOLATILE, *policy_type.volatile))
-    body = cleaned(body)
+    body = _without_empty_lists(cleaned(body))
     if body.get("description") == "":
         del body["description"]
-    if "assignments" in body:
-        body["assignments"] = normalised(policy_type.assignments or AssignmentRule(), body["assignments"])
+    if "assignments" in composed:
+        rule = policy_type.assignments or AssignmentRule()
+        body["assignments"] = normalised(rule, body.get("assignments", []))
     _sort_sets(policy_type, body)
     return body
+
+
+def _without_empty_lists(value: Json) -> Json:
+    if isinstance(value, dict):
+        kept = {name: _without_empty_lists(child) for name, child in value.items()}
+        return {name: child for name, child in kept.items() if child != []}
+    if isinstance(value, list):
+        return [_without_empty_lists(child) for child in value]
+    return value
 
 
 def _sort_sets(policy_type: PolicyType, body: Json) -> None:
