@@ -40,11 +40,3 @@ def install(make_install) -> Iterator[Install]:
     """An install of this test's own: a home, a database with the cast, no worker."""
     with make_install() as made:
         yield made
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _only_toys():
-    """TEMP while other packages are being written."""
-    from tenantatlas.runs import registry
-
-    registry._discovered.set()

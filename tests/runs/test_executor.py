@@ -10,6 +10,7 @@ from django.db import OperationalError
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import (
+    Cancelled,
     Conflict,
     Rejected,
     SignInFailed,
@@ -122,6 +123,34 @@ def test_an_error_about_the_run_stops_it(cast, error, outcome):
 def test_a_stop_after_a_success_is_partly_succeeded(cast):
     toys.script["c"] = raises(SignInFailed())
     assert dispatch.run_inline(start(cast)).outcome == "partially_succeeded"
+
+
+def test_work_may_end_itself_when_it_was_told_to_stop(cast):
+    def stop(ctx, _item):
+        cancel_run(ctx.run, actor=cast.ana)
+        raise Cancelled
+
+    toys.script["b"] = stop
+    run = dispatch.run_inline(start(cast))
+    assert run.outcome == "cancelled"
+    assert states(run)["d"] == "not_started"
+
+
+@pytest.mark.parametrize("where", ["plan", "finish"])
+def test_planning_may_end_itself_too(cast, where):
+    def stop(ctx):
+        cancel_run(ctx.run, actor=cast.ana)
+        raise Cancelled
+
+    toys.script[where] = stop
+    run = dispatch.run_inline(start(cast))
+    assert run.status == "completed"
+    assert run.error is None
+
+
+def test_ending_itself_without_being_told_is_an_error(cast):
+    toys.script["plan"] = raises(Cancelled())
+    assert dispatch.run_inline(start(cast)).outcome == "failed"
 
 
 def test_a_plan_that_fails_ends_the_run(cast):
@@ -561,10 +590,16 @@ def test_the_heart_notices_that_the_run_was_taken_away(transactional_cast):
 
 @pytest.mark.django_db(transaction=True)
 def test_an_error_in_one_lane_halts_the_others(transactional_cast):
-    toys.script["a"] = raises(SignInFailed())
-    pause = threading.Event()
+    pause, begun_too = threading.Event(), threading.Event()
+
+    def fail(_ctx, _item):
+        begun_too.wait(20)
+        raise SignInFailed
+
+    toys.script["a"] = fail
 
     def wait_for_halt(ctx, _item):
+        begun_too.set()
         while not ctx.cancelled():
             pause.wait(0.05)
 

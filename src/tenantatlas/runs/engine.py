@@ -103,8 +103,8 @@ def _write_type(_serializer: Any, value: Any) -> str:
 
 # Choosing a JSON serializer leaves rows readable that say they are pickles; reading one would run its code.
 # For such a row the engine writes how it ended in the same format: the kind of error in words is enough.
-dbos_serialization.DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign]  # see above
-dbos_serialization.DefaultSerializer.serialize = _write_type  # type: ignore[method-assign]  # see above
+for _name, _guard in (("deserialize", _refuse_pickle), ("serialize", _write_type)):
+    setattr(dbos_serialization.DefaultSerializer, _name, _guard)
 
 
 def _store_path() -> Path:

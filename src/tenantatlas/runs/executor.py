@@ -29,6 +29,7 @@ from django.db import InterfaceError, OperationalError, connections
 from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import (
     AtlasError,
+    Cancelled,
     InternalError,
     NotAllowed,
     Snoozed,
@@ -65,6 +66,7 @@ log = logging.getLogger(__name__)
 
 PART_SECONDS = 20.0
 _PLAN_AT_ONCE = 500
+_RECORDED_AT_ONCE = 100
 _FLUSH_SECONDS = 1.0
 _HEART_SECONDS = 1.0
 _TENANT_BUSY_SECONDS = 30.0
@@ -246,7 +248,7 @@ def _fetch(run_id: int) -> OperationRun | None:
 
 
 def _guarded(run_id: int, *, dispatch: int, hand: Hand, part: Callable[[WorkContext], Word]) -> Word:
-    """Run the part in the run's tenant, with a heart; turn what it raises into a word."""
+    """Do the part in the run's tenant, with a heart; turn what it raises into a word."""
     run = _fetch(run_id)
     if run is None or not journal.claim_run(run_id, dispatch=dispatch, worker=hand.worker):
         return Word.GONE
@@ -254,7 +256,7 @@ def _guarded(run_id: int, *, dispatch: int, hand: Hand, part: Callable[[WorkCont
         try:
             ctx = WorkContext(run, op=get_operation(run.operation), hand=hand)
             with _heart(ctx):
-                return part(ctx)
+                return _until_cancelled(ctx, part)
         except Fenced:
             return Word.GONE
         except AtlasError as error:
@@ -263,6 +265,15 @@ def _guarded(run_id: int, *, dispatch: int, hand: Hand, part: Callable[[WorkCont
             raise  # our database is away: whoever carries the run tries this part again
         except Exception as error:  # noqa: BLE001 - it ends its run, not the worker
             return _stopped_by(run, _our_fault(run, error))
+
+
+def _until_cancelled(ctx: WorkContext, part: Callable[[WorkContext], Word]) -> Word:
+    try:
+        return part(ctx)
+    except Cancelled:
+        if not ctx.cancelled():
+            raise
+        return _stop_word(ctx)
 
 
 def _stopped_by(run: OperationRun, error: AtlasError) -> Word:
@@ -436,6 +447,8 @@ def _work_lane(ctx: WorkContext, lane: str, *, until: float) -> BaseException | 
         ctx.halted.set()
         return error
     except AtlasError as error:
+        if isinstance(error, Cancelled) and ctx.cancelled():
+            return None
         if not puts_aside(error):
             ctx.halted.set()
         return error
@@ -449,7 +462,7 @@ def _do_chunk(ctx: WorkContext, chunk: list[RunItem]) -> None:
     """Process the chunk, storing results as they come; what was not begun goes back."""
     left = {item.key: item for item in chunk}
     try:
-        for results in _in_batches(ctx.op.process_chunk(ctx, chunk), size=ctx.op.chunk_size):
+        for results in _in_batches(ctx.op.process_chunk(ctx, chunk)):
             crash_point("items_processed")
             journal.record_results(ctx.run.pk, dispatch=ctx.dispatch, results=results)
             for result in results:
@@ -459,13 +472,13 @@ def _do_chunk(ctx: WorkContext, chunk: list[RunItem]) -> None:
         if not puts_aside(error):
             journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=list(left))
         raise
-    unanswered = journal.keys_in_hand(ctx.run.pk, keys=list(left))
+    unanswered = journal.keys_in_hand(ctx.run.pk, lane=chunk[0].lane) if left else []
     if unanswered and not ctx.cancelled():
         raise RuntimeError(f"{ctx.op.key} gave no result for {unanswered[:5]}")
     journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=unanswered)
 
 
-def _in_batches(results: Iterable[ItemResult], *, size: int) -> Iterator[list[ItemResult]]:
+def _in_batches(results: Iterable[ItemResult]) -> Iterator[list[ItemResult]]:
     """The results in batches: as many as there are, but none older than a second when the next one comes."""
     batch: list[ItemResult] = []
     since = clock.monotonic()
@@ -480,7 +493,7 @@ def _in_batches(results: Iterable[ItemResult], *, size: int) -> Iterator[list[It
         if result is None:
             break
         batch.append(result)
-        if len(batch) >= size or clock.monotonic() - since >= _FLUSH_SECONDS * clock.scale():
+        if len(batch) >= _RECORDED_AT_ONCE or clock.monotonic() - since >= _FLUSH_SECONDS * clock.scale():
             yield batch
             batch, since = [], clock.monotonic()
     if batch:
@@ -489,18 +502,20 @@ def _in_batches(results: Iterable[ItemResult], *, size: int) -> Iterator[list[It
 
 def _settle_left_items(ctx: WorkContext, lane: str) -> None:
     """Find out how the items ended that someone left in hand: a lost worker, or a run put aside."""
+    not_done: list[str] = []
     for item in journal.items_left_in_hand(ctx.run.pk, lane=lane):
         if ctx.halted.is_set() or ctx.hand.stopping.is_set():
-            return
+            break
         if ctx.run.stalls >= _MOST_STALLS:
             result: ItemResult | None = _given_up(ctx, item)
         else:
             result = _settled(ctx, item)
         if result is None:
-            journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=[item.key])
+            not_done.append(item.key)
         else:
             journal.record_results(ctx.run.pk, dispatch=ctx.dispatch, results=[result])
         crash_point("item_settled")
+    journal.release_items(ctx.run.pk, dispatch=ctx.dispatch, keys=not_done)
 
 
 def _settled(ctx: WorkContext, item: RunItem) -> ItemResult | None:

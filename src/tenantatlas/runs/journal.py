@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
 
 _INSERT_AT_ONCE = 500
+_KEYS_AT_ONCE = 500
 _FAILURES_KEPT = 20
 _ATTEMPTS_TO_OPEN = 50
 
@@ -355,12 +356,9 @@ def items_left_in_hand(run_id: int, *, lane: str) -> list[RunItem]:
     return list(_items(run_id).filter(state=ItemState.IN_HAND, lane=lane).order_by("position"))
 
 
-def keys_in_hand(run_id: int, *, keys: Sequence[str]) -> list[str]:
-    """Those of these items that are in hand and have no result."""
-    if not keys:
-        return []
-    rows = _items(run_id).filter(state=ItemState.IN_HAND, key__in=keys).order_by("position")
-    return list(rows.values_list("key", flat=True))
+def keys_in_hand(run_id: int, *, lane: str) -> list[str]:
+    """The lane's items that are in hand and have no result."""
+    return [item.key for item in items_left_in_hand(run_id, lane=lane)]
 
 
 def take_items(run_id: int, *, dispatch: int, lane: str, size: int) -> list[RunItem]:
@@ -372,7 +370,7 @@ def take_items(run_id: int, *, dispatch: int, lane: str, size: int) -> list[RunI
         if not taken:
             return []
         now = clock.now()
-        changed = pending.filter(pk__in=[item.pk for item in taken]).update(
+        changed = pending.filter(lane=lane, position__lte=taken[-1].position).update(
             state=ItemState.IN_HAND, attempts=F("attempts") + 1, started_at=now
         )
         if changed != len(taken):
@@ -388,7 +386,9 @@ def release_items(run_id: int, *, dispatch: int, keys: Sequence[str]) -> None:
         return
     with transaction.atomic():
         beat(run_id, dispatch=dispatch)
-        _items(run_id).filter(state=ItemState.IN_HAND, key__in=keys).update(state=ItemState.PENDING)
+        in_hand = _items(run_id).filter(state=ItemState.IN_HAND)
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            in_hand.filter(key__in=keys[start : start + _KEYS_AT_ONCE]).update(state=ItemState.PENDING)
 
 
 def record_results(run_id: int, *, dispatch: int, results: Sequence[ItemResult]) -> None:

@@ -14,6 +14,8 @@ from tenantatlas.runs.services import launch_worker, stop_worker
 from tenantatlas.tenants.install import require_ready
 from tenantatlas.tenants.vault import load_key
 
+_LOOK_SECONDS = 0.5
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -34,6 +36,7 @@ def worker() -> None:
     launch_worker(embedded=connection.vendor == "sqlite")
     note("Working runs (end with Ctrl-C)")
     try:
-        stopping.wait()
+        while not stopping.wait(_LOOK_SECONDS):  # a signal may reach another thread than this one
+            pass
     finally:
         stop_worker()
