@@ -26,6 +26,7 @@ from tenantatlas.runs.services import start_run
 from tenantatlas.simulator.simulator import Simulator
 from tenantatlas.simulator.tenants import SimTenant
 from tenantatlas.simulator.transport import SimulatorTransport
+from tenantatlas.tenants import connections
 from tenantatlas.tenants.connections import forget_clients
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
@@ -128,6 +129,7 @@ def simulated_world(
 ) -> Iterator[World]:
     """Contoso connected to a simulated tenant, in Contoso's scope, with budgets that nobody has used."""
     monkeypatch.setattr(client, "_process_budgets", MemoryBudgets())
+    monkeypatch.setattr(connections, "budget_store", lambda: None)  # shared rows would outlive the test
     cast = make_cast()
     simulator = Simulator(seed=7, clock=clock.current())
     sim = simulator.tenant(cast.contoso.tenant_guid)

@@ -1,7 +1,7 @@
 """A capture whose process is killed with -9 ends, in the next process, with the same set.
 
-Every boundary is passed in `test_interrupted`, within one process; here a few, and in the deep suite more, with
-real processes and the engine.
+Every boundary is passed in `test_interrupted`, within one process; here a few, and in the deep suite more,
+with real processes and the engine.
 """
 
 from __future__ import annotations
