@@ -72,7 +72,7 @@ def test_an_approval_code_is_found_in_the_nested_headers():
         (400, b"[1]", "Microsoft Graph refused (400)."),
         (
             400,
-            b'{"error":{"code":"BadRequest","message":"Malformed.","innerError":{"message":"1040: not yet"}}}',
+            b'{"error":{"code":"Bad","message":"Malformed.","innerError":{"message":"1040: not yet"}}}',
             "Microsoft Graph refused: Malformed. (1040: not yet)",
         ),
     ],

@@ -148,7 +148,7 @@ def test_a_loop_is_stopped_at_the_first_repeat(graph: FakeGraph, client: GraphCl
         place = link
     with pytest.raises(errors.Untrusted, match="no end"):
         read_all(client)
-    assert len(graph.journal) == len(set([PATH, *links]))
+    assert len(graph.journal) == len({PATH, *links})
 
 
 def endless(graph: FakeGraph, *names: str) -> None:

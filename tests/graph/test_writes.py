@@ -156,7 +156,7 @@ def test_a_permission_refused_three_times_is_not_asked_for_a_fourth(graph: FakeG
     graph.on("POST", PATH, refusal(403, "Forbidden", "needs DeviceManagementConfiguration.ReadWrite.All"))
     for _ in range(3):
         assert isinstance(write(client).error, errors.ConsentMissing)
-    with pytest.raises(errors.ConsentMissing, match="DeviceManagementConfiguration.ReadWrite.All"):
+    with pytest.raises(errors.ConsentMissing, match="DeviceManagementConfiguration"):
         write(client)
     assert len(graph.journal) == 3
 

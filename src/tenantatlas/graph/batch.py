@@ -144,7 +144,7 @@ class ManyReads:
         return self._apart(jobs)
 
     def _apart(self, jobs: list[_Job]) -> _Left:
-        """One bad sub-request, or one body that is not JSON, spoils an envelope for all: ask for each alone."""
+        """One bad sub-request, or one body that is not JSON, spoils it for all: ask for each alone."""
         for job in jobs:
             job.direct = True
         return [(0.0, job) for job in jobs]

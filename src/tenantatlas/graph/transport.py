@@ -111,11 +111,16 @@ class _Progress:
     def kind(self) -> Kind:
         return "unknown" if self.started else "unsent"
 
+    def connect(self) -> None:
+        """A connection is about to be made or taken.
+
+        A second one means that the first was lost: to send twice is not for the network layer to decide.
+        """
+        if self.started:
+            raise aiohttp.ClientConnectionError("the connection was lost")
+
     def head(self) -> None:
         """The request line and headers are about to be written."""
-        if self.started:
-            # A kept connection turned out to be dead; sending twice is not for the network layer to decide.
-            raise aiohttp.ClientConnectionError("the connection was lost")
         self.started = True
         self._tell_when_all()
 
@@ -161,7 +166,7 @@ class AiohttpTransport:
 
     async def _exchange(self, request: GraphRequest, progress: _Progress) -> GraphResponse:
         url = URL(request.url, encoded=True)
-        proxy, proxy_auth = _proxy_for(url)
+        proxy, proxy_headers = _proxy_for(url)
         async with self._session_here().request(
             request.method,
             url,
@@ -170,7 +175,7 @@ class AiohttpTransport:
             allow_redirects=False,
             ssl=self._context(request.ca_pem),
             proxy=proxy,
-            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers,
             trace_request_ctx=progress,
         ) as answer:
             if answer.status not in _NO_BODY and not _has_length(answer):
@@ -218,6 +223,9 @@ class AiohttpTransport:
 def _tracing() -> aiohttp.TraceConfig:
     config = aiohttp.TraceConfig()
 
+    async def connect(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
+        context.trace_request_ctx.connect()
+
     async def head(_: aiohttp.ClientSession, context: SimpleNamespace, __: Any) -> None:
         context.trace_request_ctx.head()
 
@@ -226,6 +234,8 @@ def _tracing() -> aiohttp.TraceConfig:
     ) -> None:
         context.trace_request_ctx.chunk(len(sent.chunk))
 
+    config.on_connection_create_start.append(connect)
+    config.on_connection_reuseconn.append(connect)
     config.on_request_headers_sent.append(head)
     config.on_request_chunk_sent.append(chunk)
     return config
@@ -254,7 +264,7 @@ def _headers(answer: aiohttp.ClientResponse) -> Headers:
     return Headers({name: ", ".join(answer.headers.getall(name)) for name in names})
 
 
-def _proxy_for(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+def _proxy_for(url: URL) -> tuple[URL | None, dict[str, str] | None]:
     """The environment's proxy for this address (netrc files are not read)."""
     address = urllib.request.getproxies().get("https")
     if not address or not url.host or urllib.request.proxy_bypass(url.host):
@@ -262,8 +272,8 @@ def _proxy_for(url: URL) -> tuple[URL | None, aiohttp.BasicAuth | None]:
     proxy = URL(address if "://" in address else f"http://{address}")
     if proxy.user is None:
         return proxy, None
-    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "", encoding="utf-8")
-    return proxy.with_user(None), auth
+    name = aiohttp.encode_basic_auth(proxy.user, proxy.password or "", encoding="utf-8")
+    return proxy.with_user(None), {"Proxy-Authorization": name}
 
 
 def _reason(error: Exception) -> str:
