@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from io import TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from typing import Any
 
@@ -49,10 +49,8 @@ class PrivateFile(WatchedFileHandler):
     """A log file for its user only. Where its folder is missing or full, errors go to standard error."""
 
     def _open(self) -> TextIOWrapper:
-        def opener(path: str, flags: int) -> int:
-            return os.open(path, flags, 0o600)
-
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=opener)
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return TextIOWrapper(BufferedWriter(FileIO(handle, "a")), encoding="utf-8", write_through=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line; a missing folder is no reason to make one."""

@@ -227,6 +227,3 @@ WHITENOISE_AUTOREFRESH = False
 MESSAGE_LEVEL = message_levels.INFO
 
 LOGGING = logging_config(level=ATLAS_LOG_LEVEL.upper(), path=ATLAS_LOG_FILE)
-
-#: What was asked for above, for the reference page.
-ATLAS_KNOWN_SETTINGS = env.known
