@@ -147,7 +147,7 @@ class Execution:
         self._ids: dict[str, str] = {}
         self._done: set[int] = set()
         self._attempts: dict[int, int] = {}
-        self._gate = 0
+        self._unsent: set[int] = set()
         self._serial: dict[str, int] = {}
         self._again: deque[PlannedWrite] = deque()
         self._to_verify: dict[str, deque[tuple[_Hand, str]]] = {}
@@ -254,6 +254,8 @@ class Execution:
             self._note_lost(record)
         elif record.state in (WriteState.SENT, WriteState.UNKNOWN):
             self._taken_up.add(write.n)
+            if record.state == WriteState.SENT:
+                self._unsent.add(write.n)
             self._settle(write, hand, record)
         elif record.result == WriteResult.REFUSED:
             self._end(hand, _refused_before(hand, record))
@@ -287,7 +289,7 @@ class Execution:
         hand = self._hands[write.item]
         if hand.ended:
             return True
-        if self._gate or self._desk.writing >= _MOST_WRITING or self._serial.get(write.serial, 0):
+        if not self._gate_is_open(write) or self._serial.get(write.serial, 0):
             return False
         dead = self._dead_need(write)
         if dead:
@@ -298,6 +300,11 @@ class Execution:
         if not hand.is_over(write):
             self._start(write, hand)
         return True
+
+    def _gate_is_open(self, write: PlannedWrite) -> bool:
+        """No write before this one may still be on its way to the socket, or may never have got there."""
+        first = min(self._unsent, default=write.n)
+        return write.n <= first and write.n not in self._under_way and self._desk.writing < _MOST_WRITING
 
     def _dead_need(self, write: PlannedWrite) -> str:
         """The item that this write needs and that will not come, if there is one."""
@@ -348,7 +355,7 @@ class Execution:
         self._journal.mark_sent(record)
         self._attempts[write.n] = attempt
         hand.begun = True
-        self._gate = write.n
+        self._unsent.add(write.n)
         if write.kind == "create":
             self._creating[hand.namesake] = 1
         if write.serial:
@@ -369,12 +376,8 @@ class Execution:
         )
 
     def _was_sent(self, write: PlannedWrite) -> None:
-        self._open_gate(write)
+        self._unsent.discard(write.n)
         self._ctx.crash_point("sent")
-
-    def _open_gate(self, write: PlannedWrite) -> None:
-        if self._gate == write.n:
-            self._gate = 0
 
     # ── Looking right before ──
 
@@ -482,13 +485,14 @@ class Execution:
     def _answered(
         self, write: PlannedWrite, hand: _Hand, record: WriteRecord, result: WriteReply | AtlasError
     ) -> None:
-        self._open_gate(write)
         self._under_way.discard(write.n)
         if write.serial:
             self._serial.pop(write.serial, None)
         if isinstance(result, AtlasError):
             self._never_sent(hand, record, result)
             return
+        if result.status or not result.known:
+            self._unsent.discard(write.n)
         self._ctx.crash_point("reply")
         made = _made_id(write, result)
         if not result.known or (result.error is None and write.kind == "create" and not made):
@@ -551,6 +555,7 @@ class Execution:
     def _write_done(self, write: PlannedWrite, hand: _Hand) -> None:
         if write.kind == "create":
             self._creating[hand.namesake] = 0
+        self._unsent.discard(write.n)
         hand.done.add(write.n)
         self._done.add(write.n)
         self._after_write(hand)
@@ -603,6 +608,7 @@ class Execution:
         else:
             self._journal.settle(record, result=WriteResult.AGAIN)
             self._repeat(write)
+            self._after_write(hand)
 
     def _has_had_effect(self, write: PlannedWrite, hand: _Hand, outcome: Document | AtlasError) -> bool:
         if isinstance(outcome, AtlasError):
@@ -779,6 +785,7 @@ class Execution:
         if not hand.ended:
             hand.ended = True
             self._creating[hand.namesake] = 0
+            self._unsent.difference_update(write.n for write in hand.left)
             self._results.append(result)
 
     def _succeeded(self, hand: _Hand, compared: Comparison) -> ItemResult:
