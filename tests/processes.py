@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -115,6 +116,7 @@ def _enter(
     answers: Connection, home: str, url: str, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> None:
     use_install(Path(home), url)
+    getattr(sys.modules[function.__module__], "prepare_process", bool)()
     try:
         answer = (True, function(*args))
     except BaseException:  # noqa: BLE001 - the test's process raises it again

@@ -14,10 +14,11 @@ from . import toys
 
 
 @pytest.fixture(autouse=True)
-def _empty_script():
+def _toys():
     toys.script.clear()
     toys.told.clear()
-    yield
+    with toys.registered():
+        yield
     toys.script.clear()
 
 
@@ -40,3 +41,17 @@ def install(make_install) -> Iterator[Install]:
     """An install of this test's own: a home, a database with the cast, no worker."""
     with make_install() as made:
         yield made
+
+
+@pytest.fixture
+def needs_sqlite():
+    """This test is about the embedded install."""
+    if connection.vendor != "sqlite":
+        pytest.skip("about the embedded install")
+
+
+@pytest.fixture
+def needs_postgresql():
+    """This test is about several workers."""
+    if connection.vendor != "postgresql":
+        pytest.skip("about several workers on PostgreSQL; the other pass of the suite has it")

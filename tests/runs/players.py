@@ -32,6 +32,11 @@ from tenantatlas.tenants.models import Tenant
 from . import toys
 
 
+def prepare_process() -> None:
+    """Toys are operations here."""
+    toys.register()
+
+
 def begin(operation: str = "toy.play", params: dict | None = None, nonce: str = "") -> tuple[int, bool]:
     """Ana starts the toy in Contoso; the run's id and whether it is new."""
     run, created = services.start_run(

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from dbos import _serialization
-from django.db import connection, transaction
+from django.db import transaction
 
 from tenantatlas.runs import dispatch, engine
 from tenantatlas.runs.lock import HomeLock
@@ -34,18 +34,6 @@ def await_file(path, seconds=30.0):
     while not path.exists():
         assert time.monotonic() < until, f"{path.name} did not appear"
         time.sleep(0.02)
-
-
-@pytest.fixture
-def needs_sqlite():
-    if connection.vendor != "sqlite":
-        pytest.skip("about the embedded install")
-
-
-@pytest.fixture
-def needs_postgresql():
-    if connection.vendor != "postgresql":
-        pytest.skip("about several workers on PostgreSQL; the other pass of the suite has it")
 
 
 def test_a_run_is_these_steps_in_this_order(install):

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.db.models.functions import Now
 
 from tenantatlas.core import clock
@@ -132,7 +131,7 @@ def in_hand_of(run, name, *, silent):
     change(run, heartbeat_at=long_ago(silent))
 
 
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one worker on SQLite")
+@pytest.mark.usefixtures("needs_postgresql")
 @pytest.mark.parametrize("gone", [{"silent": 3600.0}, {"stopped": True}])
 def test_runs_of_a_worker_that_is_gone_are_taken_over(run, fake_engine, gone):
     worker("w1", **gone)
@@ -164,7 +163,8 @@ def test_a_run_whose_job_broke_off_is_rescued_from_a_live_worker(run, fake_engin
     assert fake_engine.dropped == []
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="about the embedded install")
+@pytest.mark.sqlite_only
+@pytest.mark.usefixtures("needs_sqlite")
 def test_the_embedded_engine_brings_back_its_own_jobs_first(run, fake_engine):
     worker("old", stopped=True)
     worker("new")
@@ -175,7 +175,8 @@ def test_the_embedded_engine_brings_back_its_own_jobs_first(run, fake_engine):
     assert rescue.rescue_lost_runs("new") == 1
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="about the embedded install")
+@pytest.mark.sqlite_only
+@pytest.mark.usefixtures("needs_sqlite")
 @pytest.mark.django_db
 def test_a_new_embedded_worker_retires_the_old_ones():
     worker("old")

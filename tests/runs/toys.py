@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.runs import registry
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, operation
 
@@ -74,11 +76,32 @@ class Toy(Operation[ToyParams]):
         note("ended", run.outcome)
 
 
-@operation("toy.play", label="Play with toys", needs=Capability.INVENTORY_SYNC, aliases=("toy.old_name",))
 class Play(Toy):
     """Reads only."""
 
 
-@operation("toy.write", label="Write toys", needs=Capability.RESTORE_EXECUTE, writes_tenant=True)
 class Write(Toy):
     """Takes the tenant's single-writer claim."""
+
+
+def register() -> None:
+    """Make the toys operations of this process."""
+    play = operation(
+        "toy.play", label="Play with toys", needs=Capability.INVENTORY_SYNC, aliases=("toy.old_name",)
+    )
+    play(Play)
+    operation("toy.write", label="Write toys", needs=Capability.RESTORE_EXECUTE, writes_tenant=True)(Write)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """The toys are operations within the block only: other tests go through the whole registry."""
+    registry.all_operations()
+    before = dict(registry._operations), dict(registry._aliases)
+    register()
+    try:
+        yield
+    finally:
+        for known, kept in zip((registry._operations, registry._aliases), before, strict=True):
+            known.clear()
+            known.update(kept)
