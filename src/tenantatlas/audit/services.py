@@ -28,11 +28,13 @@ def record_event(
     Entries of one chain are appended one at a time, on both databases: the first statement takes the head's
     row lock.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         chain = tenant_id or 0
-        ChainHead.objects.bulk_create([ChainHead(chain=chain)], ignore_conflicts=True)
-        ChainHead.objects.filter(chain=chain).update(sequence=F("sequence") + 1)
-        head = ChainHead.objects.get(chain=chain)
+        heads = ChainHead.objects.filter(chain=chain)
+        if not heads.update(sequence=F("sequence") + 1):
+            ChainHead.objects.bulk_create([ChainHead(chain=chain)], ignore_conflicts=True)
+            heads.update(sequence=F("sequence") + 1)
+        head = heads.get()
         entry = AuditEntry(
             tenant_id=tenant_id,
             sequence=head.sequence,
@@ -46,5 +48,5 @@ def record_event(
         )
         entry.digest = entry_digest(entry)
         entry.save(force_insert=True)
-        ChainHead.objects.filter(chain=chain).update(digest=entry.digest)
+        heads.update(digest=entry.digest)
     return entry

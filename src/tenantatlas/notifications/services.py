@@ -6,6 +6,8 @@ from tenantatlas.core import clock
 
 from .models import Notification, Tone
 
+_SAID_AGAIN = ("tenant", "title", "body", "tone", "url", "read", "updated_at")
+
 
 def notify_user(
     *,
@@ -19,19 +21,22 @@ def notify_user(
 ) -> Notification:
     """Tell the person about the subject: a new row at first, later the same one, changed and unread again."""
     now = clock.now()
-    said = {
-        "tenant_id": tenant_id,
-        "title": title[:200],
-        "body": body[:600],
-        "tone": Tone(tone),
-        "url": url,
-        "read": False,
-        "updated_at": now,
-    }
-    row, _ = Notification.objects.update_or_create(
-        user_id=user_id, subject=subject, defaults=said, create_defaults={**said, "created_at": now}
+    row = Notification(
+        user_id=user_id,
+        subject=subject,
+        tenant_id=tenant_id,
+        title=title[:200],
+        body=body[:600],
+        tone=Tone(tone),
+        url=url,
+        read=False,
+        created_at=now,
+        updated_at=now,
     )
-    return row
+    (stored,) = Notification.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["user", "subject"], update_fields=_SAID_AGAIN
+    )
+    return stored
 
 
 def mark_read(*, user_id: int, notification_id: int) -> bool:
