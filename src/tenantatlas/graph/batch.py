@@ -20,7 +20,6 @@ from tenantatlas.core.errors import AtlasError, InputError
 from tenantatlas.core.json import BadJson
 
 from .envelopes import Opened
-from .errors import parse_retry_after
 from .limits import family_named
 from .origins import own_path, split_version
 from .reading import BATCH_SIZE, Again, Reader, Trail, Tries
@@ -179,8 +178,7 @@ class ManyReads:
         except AtlasError as error:
             return self._failed(job, error)
         if verdict is not None:
-            own = parse_retry_after(part.headers.get("retry-after")) or 0.0
-            return [(max(verdict.seconds, own), job)]
+            return [(verdict.seconds, job)]
         return self._good(job, part)
 
     def _good(self, job: _Job, part: _Part) -> _Left:

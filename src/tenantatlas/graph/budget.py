@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Throttled
@@ -20,6 +20,8 @@ from tenantatlas.core.errors import Throttled
 from .limits import Family, family_named
 from .values import GraphTarget
 from .waiting import LoopThread
+
+T = TypeVar("T")
 
 #: A pause that is longer is not slept through: whoever asks puts the work aside until then.
 PUT_ASIDE_AFTER = 60.0
@@ -215,12 +217,13 @@ class Budget:
         def call() -> float:
             return self._store.reserve(bucket, count=count, per_second=rate.per_second, burst=rate.burst)
 
-        return await asyncio.to_thread(call) if self._store.blocking else call()
+        return await self._ask(call)
 
     async def _paused_for(self, bucket: Bucket) -> float:
-        if self._store.blocking:
-            return await asyncio.to_thread(self._store.paused_for, bucket)
-        return self._store.paused_for(bucket)
+        return await self._ask(lambda: self._store.paused_for(bucket))
+
+    async def _ask(self, call: Callable[[], T]) -> T:
+        return await self._loop.aside(call) if self._store.blocking else call()
 
     async def slow_down(
         self, name: str, *, asked: float | None, sent_at: float, write: bool = False
@@ -237,10 +240,7 @@ class Budget:
             strikes.since = clock.monotonic()
         guess = self._rng.uniform(0.0, min(_LONGEST_GUESS, 2.0 * 2.0 ** min(strikes.count, 10)))
         seconds = max(SHORTEST_PAUSE, guess if asked is None else asked)
-        if self._store.blocking:
-            await asyncio.to_thread(self._store.pause, bucket, seconds=seconds)
-        else:
-            self._store.pause(bucket, seconds=seconds)
+        await self._ask(lambda: self._store.pause(bucket, seconds=seconds))
         return seconds
 
     def went_well(self, name: str, *, write: bool = False) -> None:

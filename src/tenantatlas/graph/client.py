@@ -141,9 +141,9 @@ class GraphClient:
     ) -> WriteReply:
         """One attempt of one write, never repeated here; waits for the write budget first.
 
-        `on_sent` is called (in another thread) once the request has been handed to the socket; never where
-        it was not sent. Raises only before sending: `SignInFailed`, `Throttled` (paused for over a minute),
-        `Cancelled`.
+        `on_sent` is called (in another thread) once the request has been handed to the socket; never where it
+        was not sent. Raises only before sending: `SignInFailed`, `Unavailable` (no token to be had),
+        `ConsentMissing` (refused three times just now), `Throttled` (paused for over a minute), `Cancelled`.
         """
         loop = self._here()
         call = Call(
@@ -196,6 +196,10 @@ class GraphClient:
             throttled=throttled,
             again=throttled or answer.renewed,
         )
+
+    def refused_in_a_row(self, family: str) -> int:
+        """How many permissions of one kind were refused in a row in that family; three halt it."""
+        return self._refusals.in_a_row(family)
 
     def token_claims(self) -> dict[str, Any]:
         """What the token says of itself (tid, roles, appid, exp …), never the token."""

@@ -152,7 +152,7 @@ class Reader:
         if isinstance(error, Throttled):
             return await self._after_throttling(error, tries, family=family, path=path, sent_at=sent_at)
         if isinstance(error, Unavailable) or status in _PASSING:
-            return self._once_more(tries, error)
+            return self._once_more(tries, error, asked=fault.retry_after)
         self._refusals.note(family, "GET", path, error)
         raise error
 
@@ -173,7 +173,7 @@ class Reader:
                 hint="Try again later; something else may be using up the tenant's budget.",
                 details=error.details,
             )
-        return Again()
+        return Again(seconds)
 
     def after_failure(self, reason: str, tries: Tries) -> Again:
         """No whole answer came."""
@@ -185,11 +185,12 @@ class Reader:
             ),
         )
 
-    def _once_more(self, tries: Tries, error: AtlasError) -> Again:
+    def _once_more(self, tries: Tries, error: AtlasError, *, asked: float | None = None) -> Again:
         tries.failed += 1
         if tries.failed > _FAILURES:
             raise error
-        return Again(self._rng.uniform(0.0, _FIRST_BACK_OFF * 2.0 ** (tries.failed - 1)))
+        jitter = self._rng.uniform(0.0, _FIRST_BACK_OFF * 2.0 ** (tries.failed - 1))
+        return Again(max(jitter, min(asked or 0.0, PUT_ASIDE_AFTER)))
 
     def _lane(self, family: str, *, batched: bool) -> Lane:
         lane = self._lanes.get((family, batched))

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: How often a synchronous caller looks up from its wait to see whether it should stop.
 _LOOK_UP_EVERY = 0.5
+#: Each may hold a database connection of its own.
+_THREADS_ASIDE = 2
 #: How many turns of the loop pass without news before all coroutines are taken to be waiting.
 _QUIET_TURNS = 8
 
@@ -58,6 +60,9 @@ class LoopThread:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._sleepers = _Sleepers(self.loop)
+        self._aside = concurrent.futures.ThreadPoolExecutor(
+            max_workers=_THREADS_ASIDE, thread_name_prefix="graph-aside"
+        )
         self._thread = threading.Thread(target=self._work, name="graph-loop", daemon=True)
         self._thread.start()
 
@@ -96,6 +101,10 @@ class LoopThread:
             return future.result()
         except concurrent.futures.CancelledError:
             raise Cancelled("Stopped while waiting for Microsoft Graph.") from None
+
+    async def aside(self, call: Callable[[], T]) -> T:
+        """Work something that blocks (a database) in one of a few threads beside the loop."""
+        return await self.loop.run_in_executor(self._aside, call)
 
     async def wait_until(self, moment: float) -> None:
         """Return when `core.clock.monotonic()` has reached that moment."""
