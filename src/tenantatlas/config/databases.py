@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tenantatlas.core.errors import InputError
+from tenantatlas.core.log import remember_secret
 
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL;",
@@ -39,6 +40,7 @@ def postgresql_database(url: str) -> dict[str, Any]:
     if parts.scheme not in {"postgresql", "postgres"} or not name:
         raise _bad_url()
     options = dict(parse_qsl(parts.query))
+    remember_secret(unquote(parts.password or ""))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
