@@ -124,11 +124,11 @@ class _Also(Status):
         super().__init__(200)
         object.__setattr__(self, "what", (before, after))
 
-    def before(self, world: Any, request: Any) -> None:
+    def before(self, world: Any, request: Any) -> None:  # noqa: ARG002 - a fault's signature
         if self.what[0]:
             self.what[0]()
 
-    def after(self, world: Any, response: Any) -> Any:
+    def after(self, world: Any, response: Any) -> Any:  # noqa: ARG002 - a fault's signature
         if self.what[1]:
             self.what[1]()
         return response

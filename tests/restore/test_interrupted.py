@@ -1,4 +1,4 @@
-"""A worker may die anywhere: nothing is doubled, nothing forgotten, and the end is that of the undisturbed run."""
+"""A worker may die anywhere: nothing is doubled or forgotten, and the end is that of the undisturbed run."""
 
 from __future__ import annotations
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tenantatlas.core.ids import stable_id
-from tests.simulated import CATALOG, FILTERS, group_target
+from tenantatlas.restore.models import Restore
+from tests.simulated import CATALOG, FILTERS, catalog_body, group_target
 
 from .conftest import Restoring
 
@@ -83,14 +86,8 @@ def test_a_widened_assignment_is_put_back_without_touching_the_rest(restoring: R
     run = restoring.execute(restoring.preview(backup_set))
 
     assert run.outcome == "succeeded", run.failures
-    assert [record.kind for record in restoring.records(_only())] == ["assign"]
+    assert [record.kind for record in restoring.records(Restore.objects.get())] == ["assign"]
     assert restoring.digests(restoring.capture(types=CATALOG_ONLY)) == restoring.digests(backup_set)
-
-
-def _only():
-    from tenantatlas.restore.models import Restore  # noqa: PLC0415 - needs the app registry
-
-    return Restore.objects.get()
 
 
 def test_policies_come_back_with_what_they_name(restoring: Restoring) -> None:
@@ -126,7 +123,7 @@ def test_policies_come_back_with_what_they_name(restoring: Restoring) -> None:
 def test_a_second_run_finds_nothing_to_do(restoring: Restoring) -> None:
     for name in ("Twin", "Other"):
         restoring.world.catalog_policy(name)
-    restoring.world.sim.put(CATALOG, _twin(restoring))
+    restoring.world.sim.put(CATALOG, _twin())
     backup_set = restoring.capture(types=CATALOG_ONLY)
     restoring.world.sim.clear(CATALOG)
     assert restoring.execute(restoring.preview(backup_set)).outcome == "succeeded"
@@ -138,9 +135,7 @@ def test_a_second_run_finds_nothing_to_do(restoring: Restoring) -> None:
     assert restoring.execute(again).outcome == "succeeded"
 
 
-def _twin(restoring: Restoring):
-    from tests.simulated import catalog_body  # noqa: PLC0415 - beside its only use
-
+def _twin() -> dict[str, Any]:
     return catalog_body("Twin") | {"id": stable_id("catalog", "Twin", "second"), "description": "Second"}
 
 
