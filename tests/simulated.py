@@ -73,6 +73,10 @@ class World:
         run.refresh_from_db(from_queryset=OperationRun.all_tenants.all())
         return run
 
+    def small_pages(self) -> None:
+        """From now on every list has pages of 25 rows."""
+        self.simulator.page_size = 25
+
     def items(self, run: OperationRun) -> dict[str, RunItem]:
         """The run's items by key."""
         return {item.key: item for item in RunItem.all_tenants.filter(run=run)}

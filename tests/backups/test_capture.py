@@ -30,6 +30,7 @@ def assert_incomplete(run: OperationRun, backup_set: BackupSet) -> None:
 @pytest.fixture
 def sixty(world: World) -> list[str]:
     """Three pages of policies."""
+    world.small_pages()
     return [world.catalog_policy(f"Policy {number:02}") for number in range(60)]
 
 

@@ -28,6 +28,7 @@ def _unhooked() -> Iterator[None]:
 @pytest.fixture
 def peopled(world: World) -> World:
     """Two pages of one type, and two other types."""
+    world.small_pages()
     for number in range(26):
         world.catalog_policy(f"Policy {number:02}")
     for name in ("One", "Two"):

@@ -19,6 +19,7 @@ READ = {"DeviceManagementConfiguration.Read.All", "DeviceManagementConfiguration
 
 
 def test_policies_are_listed_to_the_last_page(world: World) -> None:
+    world.small_pages()
     for number in range(60):
         world.catalog_policy(f"Policy {number:03}")
 
@@ -75,6 +76,7 @@ def test_a_policy_that_comes_back_is_present_and_keeps_its_first_day(world: Worl
 
 
 def test_what_was_not_read_is_unknown(world: World) -> None:
+    world.small_pages()
     for number in range(30):
         world.catalog_policy(f"Policy {number:02}")
     world.work("inventory.sync", types=TYPES)

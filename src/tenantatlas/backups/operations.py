@@ -110,6 +110,7 @@ class CaptureBackup(PolicyReading[CaptureParams]):
 
     def ended(self, run: OperationRun) -> None:
         """A set whose run could not finish it is incomplete."""
+        super().ended(run)
         BackupSet.objects.filter(run=run, status=SetStatus.CAPTURING).update(
             status=SetStatus.INCOMPLETE, captured_at=clock.now()
         )

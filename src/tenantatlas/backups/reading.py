@@ -32,7 +32,7 @@ from tenantatlas.policies.document import Document
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import collections, get_type
 from tenantatlas.runs.lifecycle import ItemState
-from tenantatlas.runs.models import RunItem
+from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.registry import (
     ItemResult,
     ItemSpec,
@@ -77,6 +77,8 @@ class PolicyReading(Operation[P], Generic[P]):
     """Its items are collections and policies. Subclasses say which, and what becomes of the documents."""
 
     chunk_size = 40
+    #: Every throttle family at once: most of a lane's time is waiting for its own budget.
+    parallel_lanes = 12
     #: Whether collections are listed a second time at the end.
     checks_again: ClassVar[bool] = True
 
@@ -249,6 +251,10 @@ class PolicyReading(Operation[P], Generic[P]):
         if spoiled:
             ctx.mark_incomplete("incomplete", describe_gaps(spoiled))
         drop_staged_rows(run_id=ctx.run.pk)
+
+    def ended(self, run: OperationRun) -> None:
+        """However the run ended, its staged rows are not needed any more."""
+        drop_staged_rows(run_id=run.pk)
 
 
 def describe_gaps(summaries: Iterable[TypeSummary]) -> str:

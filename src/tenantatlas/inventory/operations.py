@@ -37,6 +37,7 @@ class SyncInventory(Operation[SyncParams]):
     params_type = SyncParams
     unique_by = ("types",)
     chunk_size = 1
+    parallel_lanes = 12
 
     def subject(self, params: SyncParams, tenant: Tenant) -> str:
         """The types, or that it is all of them."""

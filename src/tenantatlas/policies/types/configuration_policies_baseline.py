@@ -23,7 +23,7 @@ POLICY_TYPE = PolicyType(
     odata_types=frozenset({_settings_catalog.ODATA_TYPE}),
     properties=_settings_catalog.PROPERTIES,
     selects=_settings_catalog.selects_family(lambda family: family == "baseline"),
-    list_query=_intune.LIST_ASSIGNMENTS,
+    list_query=_settings_catalog.LIST_QUERY,
     item_query=_settings_catalog.ITEM_QUERY,
     parts=_settings_catalog.PARTS,
     assignments=_settings_catalog.ASSIGNMENTS,
