@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tenantatlas.core import errors
+from tenantatlas.core import json as json_module
 from tenantatlas.core.errors import AtlasError
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.graph.policies import (
@@ -266,13 +267,29 @@ def test_a_permission_that_graph_does_not_name_is_named_by_the_type(graph: FakeG
     assert "Things.Read.All or Things.ReadWrite.All" in found.message
 
 
-@pytest.mark.parametrize("body", [b'{"id":"a","id":"b"}', b'{"n":NaN}', b'{"n":1', b"\xff"])
+@pytest.mark.parametrize("body", [b'{"id":"a","id":"b"}', b'{"n":NaN}', b'{"n":1', b"\xff", b"[]", b"7", b""])
 def test_json_that_we_do_not_accept_fails_that_one(graph: FakeGraph, client: GraphClient, body: bytes):
     graph.on("GET", f"{PATH}/a", reply(200, body))
     graph.on("GET", f"{PATH}/b", reply(200, {"id": "b"}))
     found = read_documents(client, make_type(reads_item=True), [row("a"), row("b")])
-    assert isinstance(found["a"], AtlasError)
+    assert isinstance(found["a"], json_module.BadJson)
     assert isinstance(found["b"], Document)
+
+
+@pytest.mark.parametrize(
+    "settings", [[None], ["text"], [[1]], [{"isEncrypted": 1}], {"a": 1}, "text", 7, None]
+)
+def test_an_unforeseen_shape_harms_that_one_at_most(graph: FakeGraph, client: GraphClient, settings: object):
+    graph.on("GET", secret_path("s2"), reply(200, b'{"value":"plain"}'))
+    whole = row("b", omaSettings=[{"isEncrypted": True, "secretReferenceValueId": "s2"}])
+    graph.on(
+        "GET",
+        f"{PATH}/b/getOmaSettingPlainTextValue(secretReferenceValueId='s2')",
+        reply(200, b'{"value":"plain"}'),
+    )
+    found = read_documents(client, make_type(SECRET_VALUE), [row("a", omaSettings=settings), whole])
+    assert document(found["b"]).parts == {"omaSecret:s2": (b'{"value":"plain"}',)}
+    assert isinstance(found["a"], Document | json_module.BadJson)
 
 
 def test_what_may_not_be_batched_is_read_one_by_one(graph: FakeGraph, client: GraphClient):

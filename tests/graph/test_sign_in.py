@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tenantatlas.core import errors
+from tenantatlas.core import clock, errors
 from tenantatlas.core.clock import VirtualClock
 from tenantatlas.graph.client import Certificate, GraphClient, Read, Secret
 from tenantatlas.graph.clouds import CLOUDS, cloud_named, custom_cloud
@@ -278,8 +278,11 @@ def test_a_token_that_makes_no_sense_is_refused(graph: FakeGraph, client: GraphC
 
 
 def test_an_unreachable_sign_in_service_is_no_refusal(graph: FakeGraph, client: GraphClient):
-    graph.login_answers = [TransportFailed("no connection could be made", kind="unsent")] * 2
+    lost = TransportFailed("no connection could be made", kind="unsent")
+    graph.login_answers = [lost, reply(429, {}, retry_after="86400")]
+    before = clock.monotonic()
     assert client.token_claims()["tid"] == TENANT
+    assert 30 <= clock.monotonic() - before <= 40
     graph.login_answers = [TransportFailed("no connection could be made", kind="unsent")] * 9
     with pytest.raises(errors.Unavailable, match="sign-in service could not be reached"):
         client._here().run(client._tokens.renew(client._tokens._token, claims=None))  # type: ignore[arg-type]

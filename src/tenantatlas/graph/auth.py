@@ -36,6 +36,7 @@ from .waiting import LoopThread
 _EARLY = 300.0
 _TRIES = 4
 _ASK_AGAIN = 60.0
+_LONGEST_WAIT = 30.0
 _REMEMBER_REFUSAL = 60.0
 _DEADLINE = 30.0
 _AADSTS = re.compile(r"AADSTS(\d+)")
@@ -170,7 +171,8 @@ class Tokens:
             except Unavailable as error:
                 if turn == _TRIES - 1:
                     raise
-                wait = error.details.get("retry_after") or self._rng.uniform(0.0, 2.0**turn)
+                asked = min(error.details.get("retry_after") or 0.0, _LONGEST_WAIT)
+                wait = max(asked, self._rng.uniform(0.0, 2.0**turn))
                 await self._loop.wait_until(clock.monotonic() + wait)
         raise AssertionError("the last turn returns or raises")
 

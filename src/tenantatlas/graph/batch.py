@@ -23,7 +23,7 @@ from .envelopes import Opened
 from .limits import family_named
 from .origins import own_path, split_version
 from .reading import BATCH_SIZE, Again, Reader, Trail, Tries
-from .sending import Answer, Call
+from .sending import READ_PREFERENCE, Answer, Call
 from .transport import Headers
 from .values import Read, ReadOutcome
 
@@ -111,7 +111,12 @@ class ManyReads:
     async def _together(self, jobs: list[_Job]) -> _Left:
         version = split_version(jobs[0].path)[0]
         requests = [
-            {"id": str(number), "method": "GET", "url": split_version(job.path)[1]}
+            {
+                "id": str(number),
+                "method": "GET",
+                "url": split_version(job.path)[1],
+                "headers": READ_PREFERENCE,
+            }
             for number, job in enumerate(jobs)
         ]
         call = Call(

@@ -7,6 +7,7 @@ necessary.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from tenantatlas.policies.model import MASKS, Part, PolicyType, Shape
 from .client import GraphClient
 from .errors import clean
 from .values import Read, ReadOutcome
+
+logger = logging.getLogger(__name__)
 
 _ITEM = "item"
 
@@ -159,10 +162,9 @@ def _expansions(query: str) -> str:
 
 def _row_with(graph_id: str, raw: bytes) -> Row:
     try:
-        body = json.loads(raw)
+        return Row(id=graph_id, raw=raw, body=_read_object(raw))
     except BadJson as error:
         return Row(id=graph_id, raw=raw, error=error)
-    return Row(id=graph_id, raw=raw, body=body)
 
 
 def _named(error: AtlasError, policy_type: PolicyType) -> AtlasError:
@@ -217,7 +219,7 @@ class _Reading:
             self.error = outcome.error
             return
         try:
-            json.loads(outcome.body or b"")
+            _read_object(outcome.body or b"")
         except BadJson as error:
             self.error = error
             return
@@ -259,14 +261,21 @@ def _answer(part: Part, outcome: ReadOutcome) -> tuple[bytes, ...]:
     body = outcome.body or b""
     if not body and part.optional:
         return ()
-    value = json.loads(body)
+    answer = _read_object(body)
     if part.shape is Shape.VALUE:
-        _refuse_mask(value)
+        _refuse_mask(answer)
     return (body,)
 
 
-def _refuse_mask(answer: Json) -> None:
-    if not isinstance(answer, dict) or "value" not in answer:
+def _read_object(body: bytes) -> dict[str, Json]:
+    answer = json.loads(body)
+    if not isinstance(answer, dict):
+        raise BadJson("The answer is not an object.")
+    return answer
+
+
+def _refuse_mask(answer: dict[str, Json]) -> None:
+    if "value" not in answer:
         raise BadJson("The answer holds no value.")
     if isinstance(answer["value"], str) and answer["value"] in MASKS:
         raise Rejected("Graph gave a mask in the place of the value.")
@@ -304,6 +313,11 @@ def _wanted(reading: _Reading, parts: list[Part]) -> list[tuple[Part, Json, str]
         wanted = {name: (part, owner, name) for part, owner, name in reading.wants(parts)}
     except AtlasError as error:
         reading.error = error
+        return []
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Graph may send anything; a type's questions expect what it usually sends.
+        logger.warning("policy_shape_unknown", extra={"error": type(error).__name__})
+        reading.error = BadJson("The policy has a shape that its type does not know.")
         return []
     return list(wanted.values())
 

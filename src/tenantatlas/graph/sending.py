@@ -22,6 +22,8 @@ from .values import GraphTarget
 
 logger = logging.getLogger(__name__)
 
+#: Members that an enumeration got later come as they are, not as "unknownFutureValue".
+READ_PREFERENCE = {"Prefer": "include-unknown-enum-members"}
 _NAMES_TO_LOG = {
     "resource_unit": "x-ms-resource-unit",
     "throttle_percentage": "x-ms-throttle-limit-percentage",
@@ -134,6 +136,8 @@ class Sender:
             "client-request-id": call.request_id or fresh_id(),
             "return-client-request-id": "true",
         }
+        if call.method == "GET":
+            headers.update(READ_PREFERENCE)
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         elif call.method not in ("GET", "DELETE"):
