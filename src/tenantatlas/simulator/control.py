@@ -16,7 +16,7 @@ POST /faults                               {method, path, fault, with, nth, time
 POST /faults/clear, /save                  {}
 POST /advance                              {seconds}
 POST /settings                             {latency, page_size, token_life, link_life}
-POST /demo, /accident                      {guid}
+POST /demo, /accident                      {guid} or {}
 """
 
 from __future__ import annotations
@@ -92,8 +92,10 @@ class Control:
             "advance": self._advance,
             "save": self._save,
             "settings": self._set,
-            "demo": lambda given: seed_demo(self.simulator, guid=given["guid"]),
-            "accident": lambda given: accident(self.simulator, guid=given["guid"]),
+            "demo": lambda given: dataclasses.asdict(seed_demo(self.simulator, **given)),
+            "accident": lambda given: {
+                "happened": [dataclasses.asdict(each) for each in accident(self.simulator, **given)]
+            },
         }
         return actions[name](body)
 
