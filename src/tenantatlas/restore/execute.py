@@ -103,8 +103,9 @@ class _Hand:
 
     @property
     def is_made(self) -> bool:
-        """Whether everything but assignments is written."""
-        return all(write.kind == "assign" for write in self.left)
+        """Whether everything that comes before its assignments is written."""
+        following = self.left[0] if self.left else None
+        return following is None or following.kind == "assign"
 
     def is_over(self, write: PlannedWrite) -> bool:
         """Whether nothing is left to do about this write."""
@@ -295,8 +296,10 @@ class Execution:
         if dead:
             self._end(hand, self._not_attempted(hand, dead))
             return True
-        if not self._needs_met(write, hand) or not self._prepare(write, hand):
+        if not (self._needs_met(write, hand) and self._prepare(write, hand)):
             return False
+        if not self._is_needed(write, hand):
+            return hand.is_over(write)
         if not hand.is_over(write):
             self._start(write, hand)
         return True
@@ -330,17 +333,20 @@ class Execution:
         return not (write.kind == "assign" and hand.making and not hand.verified)
 
     def _prepare(self, write: PlannedWrite, hand: _Hand) -> bool:
-        """Whether everything that has to be looked at right before the write has been; begins to look."""
+        """Whether everything that has to be looked at before the write has been; begins to look."""
         if not hand.begun and write.expects not in ("", ABSENT) and not self._is_checked(hand):
             return False
         if write.kind == "create" and hand.before is None:
             self._take_before_set(hand)
             return False
-        if write.unless and write.n not in hand.needed:
-            if hand.left[0].n == write.n and self._needs_met(write, hand):
-                self._ask_whether_needed(write, hand)
-            return False
         return True
+
+    def _is_needed(self, write: PlannedWrite, hand: _Hand) -> bool:
+        """Whether the write brings anything; asked when it is its turn, since the one before may decide it."""
+        if not write.unless or write.n in hand.needed:
+            return True
+        self._ask_whether_needed(write, hand)
+        return False
 
     def _start(self, write: PlannedWrite, hand: _Hand) -> None:
         path = fill_placeholders(write.path, self._ids)
