@@ -74,7 +74,7 @@ def bound_seconds(reads: Mapping[str, int], writes: Mapping[str, int], share: fl
     """
     return max(
         (
-            _family_seconds(FAMILIES[name], reads.get(name, 0), writes.get(name, 0)) / share
+            _family_seconds(family_named(name), reads.get(name, 0), writes.get(name, 0)) / share
             for name in {*reads, *writes}
         ),
         default=0.0,
