@@ -59,6 +59,7 @@ def run_line(arguments: tuple[str, ...], environment: dict[str, str]) -> Result:
     """Run one command line in this process, which ends afterwards."""
     os.environ.update(environment)
     settings.ATLAS_SECRET_KEY_FILE = settings.ATLAS_HOME / "secret"
+    settings.ATLAS_LEASE_SECONDS = 60.0
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = run(arguments)

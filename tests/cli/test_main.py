@@ -81,8 +81,7 @@ def boom(monkeypatch, tenantatlas):
     """Run a command that fails like this."""
 
     def call(error):
-        monkeypatch.setattr(main, "_modules_for", lambda _verb: ["boom"])
-        monkeypatch.setattr(main.importlib, "import_module", lambda _name: failing_with(error))
+        monkeypatch.setattr(main, "_modules_for", lambda _verb: [failing_with(error)])
         return tenantatlas("boom")
 
     return call

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tenantatlas.core.log import current_fields
-from tenantatlas.tenants.models import Connection
+from tenantatlas.tenants.models import BudgetRow, Connection, PermissionReport
 from tenantatlas.tenants.scope import OutsideScope, current_tenant_id, tenant_scope
 from tests.factories import ConnectionFactory
 
@@ -69,3 +69,14 @@ def test_a_new_thread_starts_outside(cast):
         thread.start()
         thread.join()
     assert seen == [None]
+
+
+def test_rows_are_named_for_people(cast):
+    membership = cast.contoso.memberships.get(user=cast.ana)
+    report = PermissionReport(taken_at=cast.contoso.created_at)
+
+    assert str(cast.contoso) == "contoso"
+    assert str(membership) == f"{cast.ana.pk} operator of {cast.contoso.pk}"
+    assert str(Connection.all_tenants.get(tenant=cast.contoso)).startswith("reader ")
+    assert str(report).startswith("permissions at 20")
+    assert str(BudgetRow(bucket="a|b")) == "a|b"

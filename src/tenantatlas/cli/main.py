@@ -76,15 +76,16 @@ def build_app(verb: str = "") -> typer.Typer:
     def _root() -> None:
         """Make even a single command a group."""
 
-    for name in _modules_for(verb):
-        importlib.import_module(f"{commands.__name__}.{name}").register(app)
+    for module in _modules_for(verb):
+        module.register(app)
     return app
 
 
-def _modules_for(verb: str) -> list[str]:
+def _modules_for(verb: str) -> list[Any]:
     names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
     own = verb.replace("-", "_")
-    return [name for name in names if name.rstrip("_") == own] or names
+    wanted = [name for name in names if name.rstrip("_") == own] or names
+    return [importlib.import_module(f"{commands.__name__}.{name}") for name in wanted]
 
 
 def _take_common_options(arguments: list[str]) -> list[str]:
