@@ -29,6 +29,10 @@ COLLECTIONS = {
     "deviceManagement/deviceManagementScripts": "/deviceManagement/deviceManagementScripts",
     "deviceManagement/deviceShellScripts": "/deviceManagement/deviceShellScripts",
     "deviceManagement/deviceHealthScripts": "/deviceManagement/deviceHealthScripts",
+    "deviceManagement/deviceCustomAttributeShellScripts": (
+        "/deviceManagement/deviceCustomAttributeShellScripts"
+    ),
+    "deviceManagement/deviceComplianceScripts": "/deviceManagement/deviceComplianceScripts",
     "deviceManagement/notificationMessageTemplates": "/deviceManagement/notificationMessageTemplates",
     "deviceManagement/assignmentFilters": "/deviceManagement/assignmentFilters",
     "deviceManagement/roleScopeTags": "/deviceManagement/roleScopeTags",
@@ -167,6 +171,8 @@ class Normaliser:
         self._learn_definitions(row)
         body = without_annotations(row)
         self._repair(collection, body)
+        if body.get("settingCount") and not body.get("settings"):
+            raise Refused("settings are counted, but are not in the file")
         identity = {
             k: v for k, v in body.items() if k not in {"id", "createdDateTime", "lastModifiedDateTime"}
         }
@@ -207,12 +213,26 @@ class Normaliser:
     def _repair(self, collection: str, body: dict[str, Json]) -> None:
         if "localizedMessages" in body:  # the author's name for it
             body["localizedNotificationMessages"] = body.pop("localizedMessages")
+        for text in body.get("localizedNotificationMessages") or []:
+            text["locale"] = text["locale"].lower()  # as Graph answers it, however it was given
+        if collection.endswith("/conditionalAccess/policies"):
+            body.setdefault(
+                "state", "disabled"
+            )  # templates leave the choice; no policy of a tenant is without
         values = body.get("definitionValues")
         if isinstance(values, dict):  # PowerShell turned a list of one into the object
             body["definitionValues"] = [values]
         for name in ("assignments", "settings", "apps"):
             if isinstance(body.get(name), dict):
                 body[name] = [body[name]]
+        self._complete(collection, body)
+
+    def _complete(self, collection: str, body: dict[str, Json]) -> None:
+        """What the service always has, and a tool or an author left out."""
+        if collection.endswith("/conditionalAccess/policies"):
+            body.setdefault(
+                "state", "disabled"
+            )  # templates leave the choice; no policy of a tenant is without
         for row in body.get("assignments") or []:
             self._name_group(row.get("target") or {})
             row.setdefault("source", "direct")
