@@ -123,6 +123,49 @@ def test_of_two_keepers_one_ends_a_wait(run):
     assert not journal.end_wait(run.pk, dispatch=2)
 
 
+# ── Fair shares ──
+
+
+def start_many(cast, number, **who):
+    made = []
+    for name in "abcdefgh"[:number]:
+        what = {"tenant": cast.contoso, "actor": cast.ana, "trigger": Trigger.PERSON, **who}
+        made.append(start_run("toy.play", params={"names": [name]}, **what)[0])
+    return made
+
+
+def reasons(runs):
+    return [fresh(run).waiting_reason for run in runs]
+
+
+def test_a_tenant_has_three_runs_with_the_engine_and_others_are_not_behind_its_queue(cast, fake_engine):
+    runs = start_many(cast, 6)
+    other = start_many(cast, 1, tenant=cast.fabrikam, actor=cast.eve)
+    assert reasons(runs) == ["", "", "", "fair_share", "fair_share", "fair_share"]
+    assert reasons(other) == [""]
+    dispatch.run_inline(runs[1])
+    assert rescue.end_waits() == 1
+    assert fake_engine.given[-1] == (runs[3].pk, 1)
+    assert reasons(runs[3:]) == ["", "fair_share", "fair_share"]
+
+
+def test_a_run_that_waits_makes_room(cast, fake_engine):
+    runs = start_many(cast, 4)
+    journal.put_aside(runs[0].pk, dispatch=1, reason="throttled", until=clock.now() + timedelta(hours=1))
+    assert rescue.end_waits() == 1
+    assert fake_engine.given[-1] == (runs[3].pk, 1)
+
+
+def test_room_that_nobody_took_is_found(cast, fake_engine):
+    runs = start_many(cast, 5)
+    change(runs[0], tenant=cast.fabrikam)
+    assert rescue.end_waits() == 0
+    rescue.admit_waiting()
+    rescue.admit_waiting()
+    assert rescue.end_waits() == 1
+    assert fake_engine.given[-1] == (runs[3].pk, 1)
+
+
 # ── Running runs ──────────────────────────────────────────────────────────────────────────────────────────
 
 

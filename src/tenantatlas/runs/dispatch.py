@@ -36,6 +36,8 @@ def hand_over_new(run: OperationRun) -> None:
     somebody works
     there: a worker that starts later finds the run by itself.
     """
+    if journal.queue_behind(run):
+        return
     if connection.vendor == "sqlite":
         transaction.on_commit(lambda: _hand_over_after_commit(run))
     else:

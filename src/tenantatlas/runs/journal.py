@@ -48,6 +48,8 @@ from .registry import Fenced, ItemResult, ItemSpec
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
 
+#: How many runs of one tenant the engine is given at a time.
+RUNS_PER_TENANT = 3
 _INSERT_AT_ONCE = 500
 _KEYS_AT_ONCE = 500
 _FAILURES_KEPT = 20
@@ -179,6 +181,43 @@ def copy_failed_items(source: OperationRun, child: OperationRun) -> int:
     return len(rows)
 
 
+def queue_behind(run: OperationRun) -> bool:
+    """Let the new run wait until the tenant has room for it; False when it has room now.
+
+    At most a few runs of one tenant are with the engine at a time, so that nobody fills the queue of others.
+    """
+    if _runs_with_engine(run.tenant_id).exclude(pk=run.pk).count() < RUNS_PER_TENANT:
+        return False
+    run.waiting_reason = WaitReason.FAIR_SHARE.value
+    _runs().filter(pk=run.pk, status=RunStatus.QUEUED).update(waiting_reason=run.waiting_reason)
+    _tell_wait(run.pk, reason=run.waiting_reason, until=None)
+    return True
+
+
+def admit_next(tenant_id: int) -> None:
+    """End the wait of the tenant's oldest runs that have room now."""
+    room = RUNS_PER_TENANT - _runs_with_engine(tenant_id).count()
+    if room <= 0:
+        return
+    behind = _runs().filter(
+        tenant_id=tenant_id, status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
+    )
+    _wake(behind, limit=room)
+
+
+def _wake(waiting: Any, *, limit: int) -> None:
+    """End the wait of the oldest of these runs; locked in order, so that two who wake never deadlock."""
+    with transaction.atomic():
+        oldest = list(waiting.select_for_update().order_by("id").values_list("pk", flat=True)[:limit])
+        if oldest:
+            _runs().filter(pk__in=oldest, status=RunStatus.QUEUED).update(waiting_until=clock.now())
+
+
+def _runs_with_engine(tenant_id: int) -> Any:
+    rows = _runs().filter(tenant_id=tenant_id, status__in=_OPEN)
+    return rows.filter(Q(status=RunStatus.RUNNING) | Q(waiting_reason="") | Q(waiting_until__lte=clock.now()))
+
+
 # ── A worker takes it, keeps it, gives it back ────────────────────────────────────────────────────────────
 
 
@@ -238,6 +277,7 @@ def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None
         ):
             return False
         _tell_wait(run_id, reason=reason, until=until)
+        admit_next(_runs().filter(pk=run_id).values_list("tenant_id", flat=True).get())
     return True
 
 
@@ -576,6 +616,7 @@ def _complete(run: OperationRun, *, cancelled: bool) -> None:
     if not changed:
         raise Fenced(f"run {run.pk} was completed by someone else")
     _release_writer(run)
+    admit_next(run.tenant_id)
     _tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
     _audit(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
     _notify(
@@ -621,9 +662,8 @@ def _failures(run: OperationRun) -> list[dict[str, Json]]:
 
 def _release_writer(run: OperationRun) -> None:
     if Tenant.objects.filter(pk=run.tenant_id, writer_run=run.pk).update(writer_run=None):
-        _runs().filter(
-            tenant_id=run.tenant_id, status=RunStatus.QUEUED, waiting_reason=WaitReason.TENANT_BUSY
-        ).update(waiting_until=clock.now())
+        busy = {"status": RunStatus.QUEUED, "waiting_reason": WaitReason.TENANT_BUSY}
+        _wake(_runs().filter(tenant_id=run.tenant_id, **busy), limit=RUNS_PER_TENANT)
 
 
 # ── What is told about it ─────────────────────────────────────────────────────────────────────────────────

@@ -299,7 +299,7 @@ def _notice(run: OperationRun) -> str:
 _WAITS = {
     WaitReason.THROTTLED.value: "Microsoft Graph asked us to slow down",
     WaitReason.TENANT_BUSY.value: "Another run is writing to this tenant",
-    WaitReason.FAIR_SHARE.value: "Other tenants are served first",
+    WaitReason.FAIR_SHARE.value: "Other runs of this tenant go first",
     WaitReason.APPROVAL.value: "Waiting for approval in the tenant",
     WaitReason.STORAGE.value: "Waiting for storage",
     WaitReason.SETTLING.value: "Looking for what became of a request without an answer",

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 from tenantatlas.core import clock
 
 from . import dispatch, journal
-from .lifecycle import RunStatus
+from .lifecycle import RunStatus, WaitReason
 from .models import OperationRun, Worker
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Keeper:
         """One round."""
         end_waits()
         self._every(_ORPHANS_EVERY, dispatch_orphans)
+        self._every(_ORPHANS_EVERY, admit_waiting)
         self._every(settings.ATLAS_HEARTBEAT_SECONDS, self._heartbeat)
         self._every(_RETENTION_EVERY, apply_retention)
 
@@ -105,6 +106,15 @@ def end_waits() -> int:
         if journal.end_wait(run.pk, dispatch=run.dispatch):
             number += dispatch.hand_over(run)
     return number
+
+
+def admit_waiting() -> None:
+    """Second line of `journal.admit_next`: no tenant's runs wait for room that is there."""
+    behind = OperationRun.all_tenants.filter(
+        status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
+    )
+    for tenant_id in behind.order_by().values_list("tenant_id", flat=True).distinct():
+        journal.admit_next(tenant_id)
 
 
 def dispatch_orphans(*, older_than: float = ORPHAN_SECONDS) -> int:
