@@ -97,6 +97,7 @@ def save_draft(
         set=find_set(backup_set).pk,
         types=tuple(types),
         policies=tuple(policies),
+        version=restore.version_id or 0 if restore else 0,
         existing=existing,
         mapping=dict(mapping or {}),
     )

@@ -1,0 +1,127 @@
+"""Looking at the tenant right before a write.
+
+    update, recreate    the live object is still as the preview saw it; what it is now is stored, for undo
+    create              the ids of that type and name; one that the preview did not see stops the item
+    some steps          is it needed at all? (Graph refuses to set a priority to its value)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from tenantatlas.backups.services import store_document
+from tenantatlas.core import clock
+from tenantatlas.core.errors import AtlasError
+from tenantatlas.graph.policies import Row
+from tenantatlas.policies.canonical import compose, digest
+from tenantatlas.runs.registry import failed_item
+
+from .hands import Hand, changed
+from .match import same_name
+from .models import RestoreItem
+from .planned import PlannedWrite, fill_body, fill_placeholders
+from .verify import is_needless
+from .work import Outcome, Work
+
+_FRESH_SECONDS = 5.0
+_BEFORE_SET_SECONDS = 60.0
+_NOT_FOUND = 404
+
+
+class Checks:
+    """Looks, and ends the items whose ground has moved."""
+
+    def __init__(self, work: Work, *, needless: Callable[[PlannedWrite, Hand], None]) -> None:
+        self._work = work
+        self._needless = needless
+
+    def is_unmoved(self, hand: Hand) -> bool:
+        """Whether the live object was seen, a few seconds ago at most, as the preview saw it."""
+        if hand.seen_at is not None and clock.monotonic() - hand.seen_at <= _FRESH_SECONDS:
+            return True
+        if not hand.looking:
+            hand.looking = True
+            self._work.read_one(hand, then=partial(self._seen, hand))
+        return False
+
+    def _seen(self, hand: Hand, outcome: Outcome) -> None:
+        hand.looking = False
+        if hand.ended or hand.begun:
+            return
+        if isinstance(outcome, AtlasError):
+            self._not_seen(hand, outcome)
+            return
+        found = digest(hand.policy_type, compose(hand.policy_type, outcome))
+        if found != hand.item.expects:
+            message = "It was changed in the tenant since the preview."
+            self._work.end(hand, changed(hand, message, after=found))
+            return
+        if hand.preimage is None:
+            self._keep(hand, outcome)
+        hand.seen_at = clock.monotonic()
+
+    def _keep(self, hand: Hand, outcome: Outcome) -> None:
+        """Store what the object is now, as a version like any other."""
+        if isinstance(outcome, AtlasError):
+            return
+        work = self._work
+        version, _ = store_document(
+            work.ctx.tenant, hand.policy_type, outcome, run=work.ctx.run, reason="restore"
+        )
+        RestoreItem.objects.filter(restore=work.restore, key=hand.item.key).update(preimage=version)
+        hand.preimage = version.pk
+
+    def _not_seen(self, hand: Hand, error: AtlasError) -> None:
+        if error.details.get("status") == _NOT_FOUND or error.code == "not_seen":
+            self._work.end(hand, changed(hand, "It was deleted in the tenant since the preview."))
+        else:
+            self._work.end(hand, failed_item(hand.item.key, error))
+
+    def has_before_set(self, hand: Hand) -> bool:
+        """Whether it is known which objects had its name just before. Namesakes are created one by one."""
+        work = self._work
+        if hand.before is not None:
+            return True
+        if not hand.looking and not work.creating[hand.namesake]:
+            hand.looking = True
+            since = clock.monotonic() - _BEFORE_SET_SECONDS
+            work.desk.read(
+                partial(work.listings.rows, hand.policy_type, since=since),
+                then=partial(self._before_known, hand),
+            )
+        return False
+
+    def _before_known(self, hand: Hand, result: dict[str, Row] | AtlasError) -> None:
+        hand.looking = False
+        work = self._work
+        if isinstance(result, AtlasError):
+            if not work.concerns_run(result):
+                work.end(hand, failed_item(hand.item.key, result))
+            return
+        rows = {graph_id: row.body for graph_id, row in result.items()}
+        named = set(same_name(hand.policy_type, hand.item.wanted, rows))
+        strangers = named - set(hand.item.beside) - work.ours() - {hand.item.live_id}
+        if strangers and not hand.begun:
+            work.end(hand, changed(hand, "A policy of its name was made in the tenant since the preview."))
+        else:
+            hand.before = frozenset(named)
+
+    def is_needed(self, write: PlannedWrite, hand: Hand) -> bool:
+        """Whether the write brings anything; asked in its turn: the one before may have decided it."""
+        if not write.unless or write.n in hand.needed:
+            return True
+        if not hand.looking:
+            hand.looking = True
+            self._work.read_one(hand, then=partial(self._need_known, write, hand))
+        return False
+
+    def _need_known(self, write: PlannedWrite, hand: Hand, outcome: Outcome) -> None:
+        hand.looking = False
+        work = self._work
+        unless = fill_body(dict(write.unless), work.ids)
+        if isinstance(outcome, AtlasError) or not is_needless(unless, compose(hand.policy_type, outcome)):
+            hand.needed.add(write.n)
+            return
+        work.journal.skip(write, path=fill_placeholders(write.path, work.ids))
+        self._needless(write, hand)

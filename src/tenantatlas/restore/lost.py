@@ -1,0 +1,178 @@
+"""Lost answers: settling what became of a write, and looking for late twins. settle.py has the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from tenantatlas.core import json
+from tenantatlas.core.errors import AtlasError
+from tenantatlas.core.json import Json
+
+from .hands import Hand, ambiguous, never_answered
+from .models import Restore, WriteRecord, WriteResult, WriteState
+from .planned import PlannedWrite, fill_bytes, fill_placeholders
+from .settle import LostChild, LostCreate, growing_waits, settle_window
+from .verify import Finding
+from .work import Outcome, Work
+
+_MOST_REPEATS = 3
+_MOST_CREATES = 2
+_NOT_FOUND = 404
+
+
+class LostAnswers:
+    """Settles writes: `done` is called for those that had their effect, `again` for those to send again."""
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        done: Callable[[PlannedWrite, Hand], None],
+        again: Callable[[PlannedWrite, Hand], None],
+    ) -> None:
+        self._work = work
+        self._done = done
+        self._again = again
+        self._settled: list[tuple[PlannedWrite, Hand, WriteRecord]] = []
+
+    def settle(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
+        """Find out what became of it, before anything else happens with the policy."""
+        hand.unsettled = True
+        if write.repeatable:
+            self._work.read_one(hand, then=partial(self._was_read_back, write, hand, record))
+            return
+        if write.kind == "create":
+            self._work.creating[hand.namesake] = 1
+        self._look_later(write, hand, record, growing_waits(settle_window(hand.policy_type)))
+
+    def note(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
+        """Remember a create whose answer was lost: it may have made something besides."""
+        if record.kind == "create" and record.state == WriteState.SETTLED:
+            self._settled.append((write, hand, record))
+
+    # ── Writes that may be repeated: read back, compare, then repeat if needed ──
+
+    def _was_read_back(self, write: PlannedWrite, hand: Hand, record: WriteRecord, outcome: Outcome) -> None:
+        hand.unsettled = False
+        journal = self._work.journal
+        if self._has_had_effect(write, hand, outcome):
+            journal.settle(record, result=WriteResult.APPLIED)
+            self._done(write, hand)
+        elif self._work.attempts[write.n] > _MOST_REPEATS:
+            journal.settle(record, result=WriteResult.ABSENT)
+            self._work.end(hand, never_answered(hand, record))
+        else:
+            journal.settle(record, result=WriteResult.AGAIN)
+            self._again(write, hand)
+
+    def _has_had_effect(self, write: PlannedWrite, hand: Hand, outcome: Outcome) -> bool:
+        if isinstance(outcome, AtlasError):
+            return write.kind == "delete" and outcome.details.get("status") == _NOT_FOUND
+        if write.kind == "delete" or len(hand.left) > 1:
+            return False
+        return self._work.compare(hand, outcome).finding is not Finding.DIFFERS
+
+    # ── Writes that would make something twice: look for it ──
+
+    def _look_later(
+        self, write: PlannedWrite, hand: Hand, record: WriteRecord, waits: Iterator[float]
+    ) -> None:
+        wait = next(waits, None)
+        if wait is None:
+            self._give_up(write, hand, record)
+        else:
+            self._work.desk.after(wait, partial(self._look, write, hand, record, waits))
+
+    def _look(self, write: PlannedWrite, hand: Hand, record: WriteRecord, waits: Iterator[float]) -> None:
+        work = self._work
+        if work.stopping:
+            return
+        if write.kind == "create":
+            find = partial(
+                self._create(write, hand, record).find, work.client, work.listings, ours=work.ours()
+            )
+        else:
+            find = partial(self._child(write).find, work.client)
+        work.desk.read(find, then=partial(self._looked, write, hand, record, waits))
+
+    def _create(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> LostCreate:
+        return LostCreate(
+            policy_type=hand.policy_type,
+            wanted=self._work.wanted(hand),
+            sent=self._body(write),
+            before=frozenset(record.before),
+            sent_at=record.sent_at or record.intended_at,
+        )
+
+    def _child(self, write: PlannedWrite) -> LostChild:
+        return LostChild(
+            path=fill_placeholders(write.twin_path, self._work.ids),
+            family=write.family,
+            by=write.twin_by,
+            sent=self._body(write),
+        )
+
+    def _body(self, write: PlannedWrite) -> Json:
+        return json.loads(fill_bytes(write.body, self._work.ids) or b"{}")
+
+    def _looked(
+        self,
+        write: PlannedWrite,
+        hand: Hand,
+        record: WriteRecord,
+        waits: Iterator[float],
+        result: tuple[str, ...] | AtlasError,
+    ) -> None:
+        if isinstance(result, AtlasError):
+            if self._work.concerns_run(result):
+                return
+            result = ()
+        if write.kind == "create":
+            result = tuple(graph_id for graph_id in result if graph_id not in self._work.ours())
+        if not result:
+            self._look_later(write, hand, record, waits)
+        elif len(result) == 1 or write.kind != "create":
+            self._adopt(write, hand, record, result[0])
+        else:
+            hand.unsettled = False
+            self._work.journal.settle(record, result=WriteResult.AMBIGUOUS)
+            self._work.end(hand, ambiguous(hand, result))
+
+    def _adopt(self, write: PlannedWrite, hand: Hand, record: WriteRecord, graph_id: str) -> None:
+        made = graph_id if write.kind == "create" else ""
+        hand.unsettled = False
+        self._work.journal.settle(record, result=WriteResult.ADOPTED, graph_id=made)
+        self.note(write, hand, record)
+        if made:
+            self._work.ids[write.item] = made
+        self._done(write, hand)
+
+    def _give_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
+        """Nothing shows it after W: it was not applied; one more attempt."""
+        hand.unsettled = False
+        self._work.journal.settle(record, result=WriteResult.ABSENT)
+        self.note(write, hand, record)
+        if self._work.attempts[write.n] < _MOST_CREATES:
+            self._again(write, hand)
+        else:
+            self._work.end(hand, never_answered(hand, record))
+
+    # ── At the end ──
+
+    def sweep(self) -> None:
+        """Look once more for what lost answers may have made besides ours, and say so."""
+        work = self._work
+        found: dict[str, dict[str, str]] = {}
+        for write, hand, record in self._settled:
+            try:
+                twins = self._create(write, hand, record).find(work.client, work.listings, ours=work.ours())
+            except AtlasError as error:
+                work.ctx.mark_incomplete("not_swept", f"Late twins could not be looked for: {error.message}")
+                continue
+            found |= {twin: {"item": record.item, "id": twin, "name": hand.item.name} for twin in twins}
+        if found:
+            known = {each["id"]: each for each in work.restore.late_twins} | found
+            Restore.objects.filter(pk=work.restore.pk).update(late_twins=list(known.values()))
+            names = ", ".join(f"{each['name']} ({each['id']})" for each in found.values())
+            work.ctx.mark_incomplete("late_twin", f"A lost answer made something twice: {names}."[:600])
