@@ -76,9 +76,8 @@ def virtual_clock() -> Iterator[VirtualClock]:
 
 
 @pytest.fixture
-def cast(request: pytest.FixtureRequest):
+def cast(db: None):  # noqa: ARG001 - opens the database
     """Ana, Olu, Eve and Otto, in Contoso and Fabrikam."""
     from .cast import make_cast  # noqa: PLC0415 - needs the app registry
 
-    request.getfixturevalue("db")
     return make_cast()

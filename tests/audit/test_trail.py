@@ -28,9 +28,8 @@ def append(tenant_id=1, action="tenant.added", **details):
 
 
 @pytest.fixture
-def tamperable(request):
+def tamperable(db):  # noqa: ARG001 - opens the database
     """A database whose triggers somebody with full access has removed."""
-    request.getfixturevalue("db")
     with connection.cursor() as cursor:
         for statement in triggers.dropping(connection.vendor):
             cursor.execute(statement)

@@ -17,11 +17,10 @@ BUCKET = Bucket(client_id="app", tenant_guid="tenant", family="family", kind="re
 
 
 @pytest.fixture
-def budgets(request):
+def budgets(transactional_db):  # noqa: ARG001 - opens the database
     """The store; only PostgreSQL shares budgets."""
     if connection.vendor != "postgresql":
         pytest.skip("budgets are shared on PostgreSQL only (ATLAS_TEST_DATABASE=postgresql)")
-    request.getfixturevalue("transactional_db")
     return DatabaseBudgets()
 
 

@@ -26,10 +26,9 @@ def own_key(tmp_path, settings):
 
 
 @pytest.fixture
-def tenant(own_key, request):
+def tenant(own_key, db):  # noqa: ARG001 - opens the database
     """A tenant sealed with that key."""
     assert own_key.exists()
-    request.getfixturevalue("db")
     return TenantFactory()
 
 
