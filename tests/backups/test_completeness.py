@@ -26,6 +26,7 @@ A, B = item("things/a"), item("things/b")
     [
         ([LISTED, A, B], ReadStatus.COMPLETE, ""),
         ([LISTED], ReadStatus.COMPLETE, ""),
+        ([item(f"list:{PATH}", message="2 left out.")], ReadStatus.COMPLETE, "2 left out."),
         ([LISTED, A, item(f"recheck:{PATH}")], ReadStatus.COMPLETE, ""),
         (
             [item(f"list:{PATH}", "failed", details={"status": "denied"}, message="Needs X.")],
@@ -119,6 +120,12 @@ def test_every_end_has_its_word(items: list[ItemFacts], status: ReadStatus, word
     assert bool(summary.detail) is bool(words)
     assert summary.spoils is (status in {ReadStatus.DENIED, ReadStatus.PARTIAL, ReadStatus.CHANGED})
     assert summary.listed == sum(one.key.startswith("things/") for one in items)
+
+
+def test_what_a_list_leaves_out_is_said_once() -> None:
+    told = item(f"list:{PATH}", message="2 left out.")
+
+    assert [one.detail for one in summarise([told], held={PATH: ["one", "two"]})] == ["2 left out.", ""]
 
 
 def test_types_of_one_collection_share_its_list() -> None:

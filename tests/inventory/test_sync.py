@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tenantatlas.core.errors import InputError
+from tenantatlas.graph.client import GraphClient
+from tenantatlas.graph.policies import read_row
+from tenantatlas.graph.values import Page
 from tenantatlas.inventory import queries
-from tenantatlas.inventory.listing import choose_collections, choose_types, read_row, row_evidence
+from tenantatlas.inventory.listing import choose_collections, choose_types, read_collection, row_evidence
 from tenantatlas.inventory.models import Policy, Presence, ReadStatus, TypeRead
-from tenantatlas.inventory.operations import describe_types
+from tenantatlas.inventory.operations import collection_result, describe_types
 from tenantatlas.inventory.services import platform_of
 from tenantatlas.policies.registry import all_types, get_type
 from tenantatlas.simulator.faults import Status, Throttle
+from tenantatlas.tenants.connections import client_for
 from tests.simulated import CATALOG, TAGS, World, catalog_body, group_target
 
 TYPES = ["configurationPolicies"]
@@ -192,3 +196,23 @@ def test_evidence_moves_with_the_policy() -> None:
 )
 def test_platforms_are_told_apart(type_key: str, body: dict[str, object], platform: str) -> None:
     assert platform_of(get_type(type_key), body) == platform
+
+
+def test_rows_without_sense_and_of_kinds_that_we_do_not_cover_are_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pages(_self: object, _path: str, *, family: str) -> list[Page]:  # noqa: ARG001 - the client's signature
+        return [Page(rows=(b'{"id":"1","name":"A"}', b'{"id":"2","name":"B"}', b"nonsense"))]
+
+    path = "/beta/deviceManagement/configurationPolicies"
+    monkeypatch.setattr(GraphClient, "pages", pages)
+    types = choose_types(TYPES)
+
+    read = read_collection(client_for(world.tenant), path, types)
+    monkeypatch.setattr("tenantatlas.inventory.listing.type_of_row", lambda *_: None)
+    left_out = read_collection(client_for(world.tenant), path, types)
+
+    assert (read.status, read.unreadable, len(read.policies)) == (ReadStatus.PARTIAL, 1, 2)
+    assert "1 row(s) of the list could not be understood" in read.sentence
+    assert collection_result("list", read).reason == "unreadable_rows"
+    assert left_out.uncovered == 2

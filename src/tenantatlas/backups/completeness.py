@@ -14,7 +14,7 @@ The worse word wins: denied, unavailable, partial, changed, complete.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import ReadStatus
@@ -79,8 +79,9 @@ def summarise(items: Iterable[ItemFacts], *, held: Mapping[str, Sequence[str]]) 
     found: dict[str, _Found] = {}
     for item in items:
         if item.key.startswith(LIST):
-            for type_key in held.get(item.key.removeprefix(LIST), ()):
-                found.setdefault(type_key, _Found()).read = item
+            for number, type_key in enumerate(held.get(item.key.removeprefix(LIST), ())):
+                whole = number > 0 and item.state == ItemState.SUCCEEDED
+                found.setdefault(type_key, _Found()).read = replace(item, message="") if whole else item
         elif item.key.startswith(RECHECK):
             for type_key in held.get(item.key.removeprefix(RECHECK), ()):
                 found.setdefault(type_key, _Found()).again = item
@@ -139,8 +140,10 @@ _ENDED = frozenset({ItemState.SUCCEEDED, ItemState.FAILED, ItemState.UNKNOWN, It
 
 
 def _list_remark(read: ItemFacts | None) -> _Remark:
-    if read is None or read.state == ItemState.SUCCEEDED:
+    if read is None:
         return None
+    if read.state == ItemState.SUCCEEDED:
+        return (ReadStatus.COMPLETE, read.message) if read.message else None
     status = (read.details or {}).get("status") if isinstance(read.details, dict) else None
     sentence = read.message or "The list was not read."
     return (ReadStatus(status) if status in set(ReadStatus) else ReadStatus.PARTIAL), sentence

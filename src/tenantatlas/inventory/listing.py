@@ -69,7 +69,7 @@ class CollectionRead:
 
     @property
     def sentence(self) -> str:
-        """What is missing and why; empty when nothing is."""
+        """What is missing or left out, and why; empty when nothing is."""
         if self.error is not None and self.pages:
             lost = f"Page {self.pages + 1} of the list could not be read"
             return f"{lost}, so what follows is not known: {self.error.message}"
@@ -77,6 +77,10 @@ class CollectionRead:
             return self.error.message
         if self.unreadable:
             return f"{self.unreadable} row(s) of the list could not be understood."
+        if self.uncovered:
+            return (
+                f"{self.uncovered} object(s) here are of kinds that no policy type covers; they are left out."
+            )
         return ""
 
     def of_type(self, policy_type: PolicyType) -> tuple[ListedPolicy, ...]:

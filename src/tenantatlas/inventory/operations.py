@@ -82,7 +82,9 @@ def collection_result(key: str, read: CollectionRead) -> ItemResult:
         "listed": {policy_type.key: len(read.of_type(policy_type)) for policy_type in read.types},
     }
     if read.status == ReadStatus.COMPLETE:
-        return ItemResult(key=key, state=ItemState.SUCCEEDED, action="listed", details=details)
+        return ItemResult(
+            key=key, state=ItemState.SUCCEEDED, action="listed", message=read.sentence, details=details
+        )
     state = ItemState.SKIPPED if read.status == ReadStatus.UNAVAILABLE else ItemState.FAILED
     if read.error is None:
         return ItemResult(
