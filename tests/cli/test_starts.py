@@ -71,6 +71,7 @@ def test_a_blocked_check_ends_with_its_causes_code_and_says_why(tenantatlas, wor
         ("failed", [{"code": "no such code"}], 1),
         ("failed", [], 1),
         ("blocked", [{"code": "consent"}], 7),
+        ("blocked", [{"code": "incomplete"}, {"code": "sign_in"}], 7),
         ("blocked", [{"code": "not_allowed"}], 4),
         ("blocked", [{"code": "storage"}], 7),
     ],

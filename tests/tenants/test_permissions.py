@@ -65,6 +65,12 @@ def test_each_row_names_the_types_that_ask_for_it():
     assert by_permission["GroupMember.Read.All"].types == ("groups",)
 
 
+def test_types_that_ask_for_the_same_in_different_ways_share_a_row():
+    rows = compare_permissions([READ], [], [policy_type("a"), policy_type("b", reads=(READ,))])
+
+    assert [row.types for row in rows if row.permission == READ] == [("a", "b")]
+
+
 def test_what_nothing_needs_is_too_much():
     rows = compare_permissions([*NAMES, READ, "Mail.ReadWrite"], [WRITE, "User.Read"], [policy_type()])
 

@@ -14,7 +14,7 @@ import typer
 
 from tenantatlas.core import errors
 from tenantatlas.core.json import Json
-from tenantatlas.runs.lifecycle import Outcome, Trigger
+from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run, work_until_done, worker_alive
 
@@ -83,7 +83,9 @@ def exit_code_of(run: OperationRun) -> int:
     if run.outcome == Outcome.CANCELLED:
         return errors.Cancelled.exit_code
     if run.outcome in (Outcome.FAILED, Outcome.BLOCKED):
-        code = run.failures[0].get("code", "") if run.failures else ""
+        codes = [failure.get("code", "") for failure in run.failures]
+        causes = [code for code in codes if code in BLOCKING_CODES] if run.outcome == Outcome.BLOCKED else []
+        code = next(iter(causes or codes), "")
         return next((leaf.exit_code for leaf in _leaves(errors.AtlasError) if leaf.code == code), 1)
     return 0
 

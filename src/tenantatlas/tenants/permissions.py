@@ -126,19 +126,20 @@ def missing_in(report: PermissionReport, need: Need) -> tuple[str, ...]:
 
 
 def _needed(needs: dict[tuple[str, ...], list[str]], roles: set[str], *, need: Need) -> list[PermissionRow]:
-    rows = []
-    for any_of, types in sorted(needs.items()):
+    by_row: dict[tuple[str, str], set[str]] = {}
+    for any_of, types in needs.items():
         by = next((name for name in any_of if name in roles), "")
-        rows.append(
-            PermissionRow(
-                permission=any_of[0],
-                need=need,
-                held=Held.HAVE if by else Held.MISSING,
-                by=by,
-                types=tuple(sorted(types)),
-            )
+        by_row.setdefault((any_of[0], by), set()).update(types)
+    return [
+        PermissionRow(
+            permission=permission,
+            need=need,
+            held=Held.HAVE if by else Held.MISSING,
+            by=by,
+            types=tuple(sorted(types)),
         )
-    return rows
+        for (permission, by), types in sorted(by_row.items())
+    ]
 
 
 def _clients(tenant: Tenant) -> dict[Purpose, GraphClient]:
