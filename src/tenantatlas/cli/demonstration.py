@@ -24,8 +24,11 @@ from django.conf import settings
 from tenantatlas.core import clock, json
 from tenantatlas.core.errors import Conflict, Unavailable
 from tenantatlas.core.ids import stable_id
-
-from .output import note
+from tenantatlas.core.json import Json
+from tenantatlas.policies import references
+from tenantatlas.policies.canonical import canonical_form, compose
+from tenantatlas.policies.document import Document
+from tenantatlas.policies.registry import type_of_row
 
 SLUG = "contoso"
 NAME = "Contoso (simulated)"
@@ -33,8 +36,9 @@ EMAIL = "admin@contoso.example"
 PASSWORD = "contoso-demo-only"  # noqa: S105 - printed on purpose: the demo's own sign-in
 CLIENT_SECRET = "simulated-client-secret"  # noqa: S105 - known to the simulator only
 MARKER = "demo.json"
+LOG = "tenantatlas.log"
 _READY_WITHIN = 30.0
-_VOLATILE = frozenset({"id", "createdDateTime", "lastModifiedDateTime", "modifiedDateTime", "version"})
+CONDITIONAL_ACCESS = "conditionalAccess.policies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +69,17 @@ def simulator_folder() -> Path:
 def begin_anew() -> Place:
     """An empty home for a new demo. A home that is not a demo's is never touched."""
     home = Path(settings.ATLAS_HOME)
-    if home.exists() and any(home.iterdir()) and not marker_file().exists():
+    if home.exists() and {each.name for each in home.iterdir()} - {LOG} and not marker_file().exists():
         raise Conflict(
             f"{home} holds an install that is not the demo.",
             hint="Run the demo with ATLAS_HOME set to another folder.",
         )
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True, mode=0o700)
+    home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    for old in home.iterdir():
+        if old.is_dir():
+            shutil.rmtree(old)
+        elif old.name != LOG:  # open in this process
+            old.unlink()
     place = Place(
         port=_free_port(),
         control_port=_free_port(),
@@ -187,18 +195,20 @@ def names_in(state: Mapping[str, list[dict[str, Any]]]) -> Counter[tuple[str, st
     )
 
 
-def same_but_for_ids(before: Any, after: Any, *, ids: Mapping[str, str]) -> bool:
-    """Whether two objects of the simulator are equal, where an id may have become another one."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = (before.keys() | after.keys()) - _VOLATILE
-        return all(same_but_for_ids(before.get(key), after.get(key), ids=ids) for key in keys)
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(
-            any(same_but_for_ids(one, other, ids=ids) for other in after) for one in before
-        )
-    return before == after or (isinstance(before, str) and ids.get(before.lower()) == after)
+def is_as_before(collection: str, before: Json, after: Json, *, ids: Mapping[str, str]) -> bool:
+    """Whether two objects of the simulator are the same policy, where a new id stands for an old one.
 
-
-def explain_where_to_look(home: Path) -> None:
-    """Where the demo's data and logs are."""
-    note(f"Data and logs are in {home}.")
+    Conditional access that was enabled comes back report-only: that is as promised.
+    """
+    policy_type = type_of_row(f"/beta{collection}", before) or type_of_row(f"/v1.0{collection}", before)
+    if policy_type is None:
+        return bool(before == after)
+    was, now = (
+        compose(policy_type, Document(type_key=policy_type.key, object=json.dumps(body)))
+        for body in (before, after)
+    )
+    mapped = references.rewrite(policy_type, was, lambda _kind, id_: ids.get(id_, references.KEEP))
+    forms = [canonical_form(policy_type, body) for body in (mapped, now)]
+    if policy_type.key == CONDITIONAL_ACCESS and forms[0].get("state") == "enabled":
+        forms[0]["state"] = "enabledForReportingButNotEnforced"
+    return bool(forms[0] == forms[1])

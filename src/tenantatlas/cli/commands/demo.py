@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,9 @@ from tenantatlas.cli.demonstration import (
     Place,
     Simulated,
     begin_anew,
+    is_as_before,
     names_in,
     running_simulator,
-    same_but_for_ids,
     saved_place,
     simulator_folder,
 )
@@ -48,6 +49,7 @@ from tenantatlas.tenants.services import NewTenant, add_tenant
 _POLL = 0.1
 _SHOWN_WRITES = 12
 _SHOWN_FINDINGS = 10
+_LONGEST_WORD = 35
 
 
 def register(app: typer.Typer) -> None:
@@ -177,8 +179,8 @@ class _Story:
         self._title("Check the connection and its permissions")
         self._run("connection.check", {})
         rows = PermissionReport.objects.latest("pk").rows
-        granted = sum(row.get("state") == "granted" for row in rows)
-        self._say(f"{granted} of {len(rows)} permissions are granted as needed.")
+        held = Counter(str(row["state"]) for row in rows)
+        self._say("permissions: " + ", ".join(f"{count} {state}" for state, count in held.items()))
 
     def _sync(self) -> None:
         self._title("Read the inventory and the group names")
@@ -189,16 +191,16 @@ class _Story:
         self._title("Back everything up")
         return self._run("backup_set.capture", {"name": "Before the accident"})
 
-    def _accident(self) -> dict[str, Any]:
+    def _accident(self) -> list[dict[str, Any]]:
         self._title("An accident, behind our back")
-        accident: dict[str, Any] = self.simulated.ask("POST", "/accident", {"guid": self.place.guid})
-        for each in accident["deleted"]:
-            self._say(f"deleted   {each['name']}")
-        for each in accident["changed"]:
-            self._say(f"changed   {each['name']}")
-        for each in accident["widened"]:
-            self._say(f"[red]widened[/red]   {each['name']}")
-        return accident
+        happened: list[dict[str, Any]] = self.simulated.ask("POST", "/accident", {"guid": self.place.guid})[
+            "happened"
+        ]
+        for each in happened:
+            kind = f"[red]{each['kind']:<8}[/red]" if each["kind"] == "widened" else f"{each['kind']:<8}"
+            what = "" if each["kind"] == "deleted" else f": {each['what']}"
+            self._say(f"{kind}  {each['name']}{what}")
+        return happened
 
     def _drift(self, backup: OperationRun) -> None:
         self._title("See what differs from the backup")
@@ -226,12 +228,8 @@ class _Story:
 
     def _show_plan(self, restore: Restore) -> None:
         writes = shown_writes(restore)
-        table = Table(box=None, padding=(0, 1), show_edge=False)
-        for column in ("", "method", "path", "policy", "why"):
-            table.add_column(column, overflow="ellipsis", no_wrap=True)
         for write in writes[:_SHOWN_WRITES]:
-            table.add_row(str(write.n), write.method, write.path, write.name, write.why)
-        self.console.print(table)
+            self._say(f"{write.n:>3}  {write.method:<6} {_short(write.path):<58}  {write.name}")
         if len(writes) > _SHOWN_WRITES:
             self._say(f"… and {len(writes) - _SHOWN_WRITES} more: `tenantatlas restore plan {restore.pk}`")
         cannot = RestoreItem.objects.filter(restore=restore, action__in=["cannot", "undecided"])
@@ -249,7 +247,7 @@ class _Story:
     def _summary(
         self,
         before: dict[str, list[dict[str, Any]]],
-        accident: dict[str, Any],
+        broken: list[dict[str, Any]],
         restore: Restore,
         again: Restore,
     ) -> None:
@@ -257,12 +255,11 @@ class _Story:
         journal = self.simulated.journal()
         self._title("What the simulated tenant itself says")
         table = Table("", "", box=None, show_header=False, padding=(0, 2))
-        broken = [*accident["deleted"], *accident["changed"], *accident["widened"]]
         ids = _successors(before, after)
         whole = sum(_is_whole(each, before, after, ids) for each in broken)
         table.add_row("objects before the accident", str(sum(map(len, before.values()))))
         table.add_row("objects now", str(sum(map(len, after.values()))))
-        table.add_row("broken by the accident, whole again", f"{whole} of {len(broken)}")
+        table.add_row("broken by the accident, as before again", f"{whole} of {len(broken)}")
         doubled = names_in(after) - names_in(before)
         table.add_row("names that occur more often than before", str(sum(doubled.values())))
         writes = [entry for entry in journal if _is_write(entry)]
@@ -287,6 +284,12 @@ class _Story:
         )
 
 
+def _short(path: str) -> str:
+    """A path without its version, ids cut."""
+    words = [word if len(word) <= _LONGEST_WORD else f"{word[:8]}…" for word in path.split("/")[2:]]
+    return "/".join(words)
+
+
 def _is_write(entry: Mapping[str, Any]) -> bool:
     """A request that meant to change something: neither a read, nor a batch of reads, nor a sign-in."""
     return entry["method"] != "GET" and not str(entry["path"]).endswith(("/$batch", "/getByIds", "/token"))
@@ -302,11 +305,11 @@ def _successors(
     """The new ids of objects that were deleted and made again, by name."""
     found = {}
     for collection, bodies in before.items():
-        now = {_name(body): body["id"] for body in after.get(collection, ())}
-        kept = {body["id"] for body in after.get(collection, ())}
+        now = {_name(body): str(body["id"]) for body in after.get(collection, ())}
+        kept = set(now.values())
         for body in bodies:
-            if body["id"] not in kept and _name(body) in now:
-                found[str(body["id"]).lower()] = now[_name(body)]
+            if str(body["id"]) not in kept and _name(body) in now:
+                found[str(body["id"])] = now[_name(body)]
     return found
 
 
@@ -320,7 +323,8 @@ def _is_whole(
     after: dict[str, list[dict[str, Any]]],
     ids: Mapping[str, str],
 ) -> bool:
-    was = next(body for body in before[each["collection"]] if body["id"] == each["id"])
-    wanted = ids.get(str(each["id"]).lower(), each["id"])
-    now = next((body for body in after.get(each["collection"], ()) if body["id"] == wanted), None)
-    return now is not None and same_but_for_ids(was, now, ids=ids)
+    place = str(each["collection"]).casefold()
+    was = next(body for body in before[place] if body["id"] == each["id"])
+    wanted = ids.get(str(each["id"]), str(each["id"]))
+    now = next((body for body in after.get(place, ()) if str(body["id"]) == wanted), None)
+    return now is not None and is_as_before(each["collection"], was, now, ids=ids)
