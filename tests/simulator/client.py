@@ -13,7 +13,7 @@ from tenantatlas.simulator.tenants import SimTenant
 
 GUID = "c0ffee00-0000-4000-8000-000000000001"
 APP = "aaaaaaaa-0000-4000-8000-000000000001"
-SECRET = "a-simulated-secret"  # noqa: S105 - a test's
+SECRET = "a-simulated-secret"
 GRAPH = "https://graph.microsoft.com"
 LOGIN = "https://login.microsoftonline.com"
 

@@ -1,7 +1,8 @@
-"""A simulated tenant on a virtual clock, a bare client, and one with Microsoft's schema where that is present."""
+"""A simulated tenant on a virtual clock, a bare client, and one with Microsoft's schema."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ SCHEMA = Path(__file__).parents[3] / "shared" / "graph" / "intune-model.json"
 
 
 @pytest.fixture
-def simulator(virtual_clock: VirtualClock) -> Simulator:
-    return Simulator(seed=7, clock=virtual_clock)
+def simulator(virtual_clock: VirtualClock) -> Iterator[Simulator]:
+    simulator = Simulator(seed=7, clock=virtual_clock)
+    yield simulator
+    assert simulator.surprises == []
 
 
 @pytest.fixture

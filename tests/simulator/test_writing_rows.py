@@ -310,7 +310,7 @@ def test_row_48_certificates_are_linked(client, tenant):
     assert client.get(cast).body["id"] == other
 
 
-def test_row_08_apps_and_settings_of_protections_have_actions(client, tenant):
+def test_row_08_apps_and_settings_of_protections_have_actions(client):
     made = client.post(PROTECTIONS, {"displayName": "P", "pinRequired": True}).body
     item = f"{PROTECTIONS}/{made['id']}"
     app = {
@@ -406,7 +406,7 @@ def test_row_09_unknown_scope_tags_are_refused_or_dropped(client, tenant):
     assert client.post(CONFIGURATIONS, body).body["roleScopeTagIds"] == ["0"]
 
 
-def test_row_09_messages_groups_and_scripts_of_compliance_exist(client, tenant):
+def test_row_09_messages_groups_and_scripts_of_compliance_exist(client):
     body = compliance_body()
     action = body["scheduledActionsForRule"][0]["scheduledActionConfigurations"][0]
     action["notificationTemplateId"] = "11111111-0000-4000-8000-000000000000"
@@ -809,7 +809,7 @@ def test_trusted_places_are_not_deleted(paced):
 # rows 37, 38
 
 
-def test_row_37_messages_are_children_with_one_default(client, tenant):
+def test_row_37_messages_are_children_with_one_default(client):
     template = client.post(TEMPLATES, {"displayName": "Warning", "brandingOptions": "includeCompanyLogo"})
     assert template.status == 200
     path = f"{TEMPLATES}/{template.body['id']}/localizedNotificationMessages"
@@ -983,3 +983,77 @@ def test_wrong_verbs_have_no_route(client, tenant):
     assert client.post(f"{CATALOG}/{policy}/dance", {}).status == 400
     assert client.get(f"{CATALOG}/{policy}/dance").status == 400
     assert client.post("/v1.0/groups", {"displayName": "x"}).status == 403
+
+
+def test_a_body_the_simulator_cannot_digest_is_a_500(client, simulator):
+    answer = client.post(
+        COMPLIANCE, {**compliance_body(), "deviceCompliancePolicyScript": {}, "roleScopeTagIds": [[]]}
+    )
+    assert answer.status in {400, 500}
+    rules = [{"scheduledActionConfigurations": [7]}]
+    assert (
+        client.post(COMPLIANCE, {**compliance_body(), "scheduledActionsForRule": rules}).code
+        == "UnknownError"
+    )
+    assert "AttributeError" in simulator.surprises.pop()
+    simulator.surprises.clear()
+
+
+def test_privacy_controls_have_an_action(client):
+    kind = "windows10GeneralConfiguration"
+    made = client.post(CONFIGURATIONS, {"@odata.type": f"#microsoft.graph.{kind}", "displayName": "G"}).body
+    item = f"{CONFIGURATIONS}/{made['id']}"
+    rows = [{"accessLevel": "forceDeny", "dataCategory": "location", "appDisplayName": "Maps"}]
+    assert (
+        client.post(f"{item}/windowsPrivacyAccessControls", {"windowsPrivacyAccessControls": rows}).status
+        == 204
+    )
+    assert client.post(f"{item}/windowsPrivacyAccessControls", {"rows": rows}).status == 400
+    expanded = client.get(f"{item}?$expand=microsoft.graph.{kind}/privacyAccessControls").body
+    assert expanded["privacyAccessControls"][0]["appDisplayName"] == "Maps"
+
+
+@pytest.mark.parametrize(
+    ("collection", "body"),
+    [
+        (CONFIGURATIONS, {**custom_body(), "displayName": ""}),
+        (CONFIGURATIONS, {**custom_body(), "omaSettings": "x"}),
+        (CONFIGURATIONS, {**custom_body(), "omaSettings": [1]}),
+        (CONFIGURATIONS, {**custom_body("A", "x"), "omaSettings": [{"isEncrypted": True}]}),
+        (CONFIGURATIONS, {"@odata.type": "#microsoft.graph.iosCustomConfiguration", "displayName": "C"}),
+        (CATALOG, {**catalog_body(), "creationSource": "x"}),
+        (CATALOG, {**catalog_body(), "name": ""}),
+        (CATALOG, {**catalog_body(), "settings": None}),
+        (CATALOG, {**catalog_body(), "settings": [{"id": "0", "settingInstance": {}}]}),
+        (CATALOG, {**catalog_body(), "settings": [{"settingInstance": {}, "settingDefinitions": []}]}),
+        (CATALOG, {**catalog_body(), "settings": [{"settingInstance": None}]}),
+        (CATALOG, {**catalog_body(), "settings": [{"settingInstance": {"choiceSettingValue": None}}]}),
+        (CATALOG, {**catalog_body(), "templateReference": "x"}),
+        (CATALOG, {**catalog_body(), "assignments": []}),
+        (REUSABLE, {"displayName": "R"}),
+        (REUSABLE, {"displayName": "R", "settingDefinitionId": "x", "settingInstance": {}}),
+        (COMPLIANCE, {**compliance_body(), "displayName": ""}),
+        (ENROLLMENT, {**LIMIT, "displayName": ""}),
+        (ENROLLMENT, {**LIMIT, "deviceEnrollmentConfigurationType": "windowsRestore"}),
+        (ENROLLMENT, {**LIMIT, "windowsMobileRestriction": {}}),
+        (ENROLLMENT, {**LIMIT, "priority": 1}),
+        (SCRIPTS, {"displayName": "S"}),
+        (FILTERS, {"displayName": "F"}),
+        (FILTERS, {"displayName": "F", "platform": "iOS", "rule": 7}),
+        (ROLES, {"@odata.type": "#microsoft.graph.deviceAndAppManagementRoleDefinition", "displayName": "R"}),
+        (TERMS, {"version": 1}),
+        (
+            APP_CONFIGURATIONS,
+            {"@odata.type": "#microsoft.graph.iosMobileAppConfiguration", "displayName": "A"},
+        ),
+        (LOCATIONS, {"@odata.type": "#microsoft.graph.countryNamedLocation", "displayName": "C"}),
+        (LOCATIONS, {"@odata.type": "#microsoft.graph.countryNamedLocation", "displayName": ""}),
+        (STRENGTHS, {"displayName": "S"}),
+        (POLICIES, {"displayName": "P", "state": "disabled"}),
+    ],
+)
+def test_bodies_that_no_service_takes(paced, tenant, collection, body):
+    tenant.catalog.settings.add("y")
+    before = len(tenant.objects(collection))
+    assert paced.post(collection, body).status == 400
+    assert len(tenant.objects(collection)) == before

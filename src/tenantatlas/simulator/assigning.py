@@ -1,4 +1,4 @@
-"""Assignments: the whole set is replaced, ids are made anew, and what the service does not know is refused."""
+"""Assignments: the whole set is replaced, ids are made anew, what is unknown is refused."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def _sent_rows(rules: Assignments, body: dict[str, Json]) -> list[dict[str, Json
     for key in body:
         if key not in {rules.body_key, *rules.legacy_keys} and "@" not in key:
             raise bad_request(
-                f"The parameter '{key}' in the request payload is not a valid parameter for the operation 'assign'."
+                f"The parameter '{key}' in the request payload is not a valid parameter for the operation "
+                "'assign'."
             )
     rows = body.get(rules.body_key, [] if any(key in body for key in rules.legacy_keys) else None)
     if not isinstance(rows, list):
@@ -124,8 +125,8 @@ def _check_row(rules: Assignments, row: dict[str, Json]) -> None:
     for key in row:
         if key not in {*rules.keep, "@odata.type", "id", "source", "sourceId"}:
             raise bad_request(
-                f"The property '{key}' does not exist on type '{rules.odata_type}'. Make sure to only use property "
-                "names that are defined by the type.",
+                f"The property '{key}' does not exist on type '{rules.odata_type}'. Make sure to only use "
+                "property names that are defined by the type.",
                 code="ModelValidationFailure",
             )
 
@@ -142,8 +143,8 @@ def _make_target(call: Call, rules: Assignments, target: Json) -> dict[str, Json
     for key in target:
         if key not in _COMMON | _TARGET_PROPERTIES[name]:
             raise bad_request(
-                f"The property '{key}' does not exist on type 'microsoft.graph.{name}'. Make sure to only use "
-                "property names that are defined by the type.",
+                f"The property '{key}' does not exist on type 'microsoft.graph.{name}'. Make sure to only "
+                "use property names that are defined by the type.",
                 code="ModelValidationFailure",
             )
     _check_group(call, rules, name, target)

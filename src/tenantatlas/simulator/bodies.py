@@ -1,4 +1,4 @@
-"""What is asked of a written body before anything is stored: size, JSON, type, properties, read-only rules."""
+"""What is asked of a written body before anything is stored."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def check_update(call: Call, body: dict[str, Json], *, whole: bool = False) -> N
 
 def _check_annotations(body: dict[str, Json]) -> None:
     for key in body:
-        if key.startswith("#") or key.startswith("@microsoft.graph."):
+        if key.startswith(("#", "@microsoft.graph.")):
             raise bad_request(f"Invalid property name: {key}", intune=False)
         _, sign, annotation = key.partition("@")
         if sign and annotation not in {"odata.type", "odata.bind", "odata.id"}:
@@ -99,8 +99,8 @@ def check_type(call: Call, body: dict[str, Json], *, required: bool) -> None:
     if given is None:
         if required and collection.types:
             raise bad_request(
-                "Must specify valid information for parsing in the string. An abstract type cannot be created "
-                f"in '{collection.path}'; '@odata.type' is missing.",
+                "Must specify valid information for parsing in the string. An abstract type cannot be "
+                f"created in '{collection.path}'; '@odata.type' is missing.",
                 code="ModelValidationFailure",
                 intune=collection.intune,
             )
@@ -108,8 +108,8 @@ def check_type(call: Call, body: dict[str, Json], *, required: bool) -> None:
     name = str(given).removeprefix("#").removeprefix("microsoft.graph.")
     if name not in (collection.types or {collection.entity}):
         raise bad_request(
-            f"A type named 'microsoft.graph.{name}' could not be resolved by the model. When a model is available, "
-            "each type name must resolve to a valid type.",
+            f"A type named 'microsoft.graph.{name}' could not be resolved by the model. When a model is "
+            "available, each type name must resolve to a valid type.",
             code="ModelValidationFailure",
             intune=collection.intune,
         )

@@ -22,6 +22,7 @@ POST /demo, /accident                      {guid} or {}
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class Control:
             return _answer(200, self._route(request))
         except (KeyError, IndexError) as error:
             return _answer(404, {"error": f"There is no {error}."})
-        except (TypeError, ValueError, AttributeError, json.BadJson) as error:
+        except (TypeError, ValueError, AttributeError, re.error, json.BadJson) as error:
             return _answer(400, {"error": str(error)})
 
     def _route(self, request: SimRequest) -> Json:
@@ -153,7 +154,7 @@ class Control:
             "revoke": lambda here, given: here.revoke(given["permissions"]),
             "profile": lambda here, given: _set_fields(here.profile, given),
             "lag": lambda here, given: _set_fields(here.lag, given),
-            "expire-tokens": lambda here, given: here.expire_tokens(),
+            "expire-tokens": _expire_tokens,
         }
         return actions[name](tenant, body) or {}
 
@@ -178,6 +179,12 @@ def _add_app(tenant: SimTenant, body: Json) -> Json:
         certificate=body.get("certificate", ""),
         permissions=body.get("permissions"),
     )
+    return {}
+
+
+def _expire_tokens(tenant: SimTenant, body: Json) -> Json:
+    del body
+    tenant.expire_tokens()
     return {}
 
 

@@ -1,7 +1,7 @@
 """The words in which the simulator says how one Graph collection behaves.
 
-A `Collection` is data about the service, not about our client. Rules that do not fit into data are functions named by it
-(`check`, `actions`, `new_id` ...); they are given a `Call` and raise `AnswerError` for what Graph refuses.
+A `Collection` is data about the service, not about our client. Rules that do not fit into data are functions
+named by it (`check_create`, `actions`, `new_id` …); they raise `AnswerError` for what Graph refuses.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Fault:
-    """What happens to a matched request. `before` may answer in place of the service, `after` may spoil the answer."""
+    """What happens to a matched request: `before` may answer instead, `after` may spoil the answer."""
 
     refuses = False  # the connection is never made
 
@@ -221,7 +221,7 @@ class DuplicateRow(Fault):
 
 @dataclass(frozen=True)
 class Vanish(Fault):
-    """An object of this list is deleted as soon as the list has been sent (the first, or the one with that id)."""
+    """An object is deleted as soon as the list has been sent (the first, or the one with that id)."""
 
     object_id: str = ""
 
@@ -270,7 +270,8 @@ def challenge(claims: str) -> AnswerError:
     return AnswerError(
         401,
         "InvalidAuthenticationToken",
-        "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp",
+        "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: "
+        "TokenIssuedBeforeRevocationTimestamp",
         headers={"WWW-Authenticate": header},
     )
 

@@ -1,4 +1,4 @@
-"""`$filter`, as much of it as Graph's clients use. Comparison functions are case-sensitive unless told otherwise."""
+"""`$filter`, as much of it as Graph's clients use."""
 
 from __future__ import annotations
 

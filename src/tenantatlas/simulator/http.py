@@ -1,4 +1,4 @@
-"""As much of an HTTP/1.1 server as the simulator needs: kept connections, answers that come late or break off."""
+"""As much of HTTP/1.1 as the simulator needs: kept connections, answers that come late or break off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graph's budgets as token buckets: per family, tenant and app; conditional access by itself; directory in units."""
+"""Graph's budgets as token buckets: by family, tenant and app; the directory's in units."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Bucket:
     at: float
 
     def take(self, now: float, cost: float = 1.0, *, slack: float = 0.0, debt: float = _DEBT) -> float:
-        """Take tokens; returns the seconds until there would be enough, 0 if there were. A refused call counts."""
+        """Take tokens; the seconds until there would be enough, 0 if there were. A refused call counts."""
         self.tokens = min(self.capacity, self.tokens + (now - self.at) * self.rate)
         self.at = now
         missing = cost - slack - self.tokens
@@ -104,7 +104,7 @@ class Limits:
                 str(max(1, math.ceil(wait))),
                 intune=False,
                 headers={
-                    "x-ms-throttle-scope": f"Application/{'Write' if write else 'Read'}/{client_id}/{tenant.guid}",
+                    "x-ms-throttle-scope": f"Application/ReadWrite/{client_id}/{tenant.guid}",
                     "x-ms-throttle-information": "ResourceUnitLimitExceeded",
                 },
             )

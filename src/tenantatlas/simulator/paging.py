@@ -1,4 +1,4 @@
-"""Opaque continuation links: signed, encoded twice, bound to the query that began them, and not good for ever."""
+"""Opaque continuation links: signed, encoded twice, bound to their query, and not good for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GET shows: a list row, an item, an item with expanded rows; each leaves out what Graph leaves out."""
+"""What a GET shows: list rows, items, expanded rows, each without what Graph leaves out."""
 
 from __future__ import annotations
 
@@ -230,8 +230,8 @@ def _expandable(call: Call, expand: Expand, *, on_list: bool) -> ExpandSupport:
         support = child.on_list if on_list else child.on_item
     if support is ExpandSupport.REFUSED:
         raise bad_request(
-            f"Parsing OData Select and Expand failed: Could not find a property named '{expand.name}' on type "
-            f"'microsoft.graph.{collection.entity}'.",
+            f"Parsing OData Select and Expand failed: Could not find a property named '{expand.name}' on "
+            f"type 'microsoft.graph.{collection.entity}'.",
             intune=collection.intune,
         )
     if child is not None:
@@ -243,8 +243,8 @@ def _check_nested(child: Child, query: Query) -> None:
     for inner in query.expand:
         if inner.name not in child.nested or inner.query.expand:
             raise bad_request(
-                f"Parsing OData Select and Expand failed: Could not find a property named '{inner.name}' on type "
-                f"'microsoft.graph.{child.entity}'."
+                f"Parsing OData Select and Expand failed: Could not find a property named '{inner.name}' "
+                f"on type 'microsoft.graph.{child.entity}'."
             )
 
 
@@ -262,7 +262,7 @@ def _expand(
         body["assignments"] = assignment_rows(call.collection, state)
     elif child.single:
         rows = state.rows(child.name)
-        body[child.name] = _child_row(call, child, rows[0], expand.query) if rows else None
+        body[child.name] = _child_row(child, rows[0], expand.query) if rows else None
     else:
         _expand_page(call, found, state, body, child, expand.query)
 
@@ -272,7 +272,7 @@ def _expand_page(
 ) -> None:
     rows = state.rows(child.name)
     size = call.world.page_size or child.page_size
-    body[child.name] = [_child_row(call, child, row, query) for row in rows[:size]]
+    body[child.name] = [_child_row(child, row, query) for row in rows[:size]]
     if len(rows) > size and child.routed:
         path = f"/{call.version}{call.collection.path}('{found.id}')/{child.name}"
         bare = _bare(call, "")
@@ -343,16 +343,14 @@ def _read_child(call: Call, route: Route, state: State, child: Child, rest: Sequ
         return _read_child_row(call, route, child, rows, rest)
     for inner in call.query.expand:
         _check_nested(child, Query(expand=(inner,)))
-    shown = [_child_row(call, child, row, call.query) for row in rows]
+    shown = [_child_row(child, row, call.query) for row in rows]
     return _page(call, route, shown, size=child.page_size, counted=child.counted)
 
 
 def _read_single(call: Call, child: Child, rows: Sequence[Json]) -> Reply:
     if not rows:
         raise not_found(child.name, intune=call.collection.intune)
-    return Reply(
-        status=200, body=_with_context(call, _child_row(call, child, rows[0], call.query), entity=True)
-    )
+    return Reply(status=200, body=_with_context(call, _child_row(child, rows[0], call.query), entity=True))
 
 
 def _read_child_row(
@@ -363,9 +361,7 @@ def _read_child_row(
     if row is None:
         raise not_found(rest[0].text, intune=call.collection.intune)
     if len(rest) == 1:
-        return Reply(
-            status=200, body=_with_context(call, _child_row(call, child, row, call.query), entity=True)
-        )
+        return Reply(status=200, body=_with_context(call, _child_row(child, row, call.query), entity=True))
     nested = rest[1].text
     if nested not in child.nested:
         raise unknown_segment(nested)
@@ -389,17 +385,17 @@ def _nested_row(row: Json, query: Query) -> Json:
     return shown
 
 
-def _child_row(call: Call, child: Child, row: Json, query: Query) -> Json:
+def _child_row(child: Child, row: Json, query: Query) -> Json:
     shown = {key: value for key, value in row.items() if key not in child.nested}
     if query.select:
         shown = select(shown, query.select)
     for expand in query.expand:
         if expand.name in child.nested:
-            shown[expand.name] = _nested_value(call, row, expand)
+            shown[expand.name] = _nested_value(row, expand)
     return shown
 
 
-def _nested_value(call: Call, row: Json, expand: Expand) -> Json:
+def _nested_value(row: Json, expand: Expand) -> Json:
     if expand.name == "settingDefinitions":
         return [{"id": name} for name in setting_definition_ids(row.get("settingInstance"))]
     value = row.get(expand.name)

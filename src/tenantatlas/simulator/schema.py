@@ -1,7 +1,7 @@
-"""Microsoft's published schema as a check of what is written: property existence, types, enum members, nullability.
+"""Microsoft's published schema as a check of what is written: properties, types, enum members, nullability.
 
-The file is optional (`Simulator(schema=...)`); without it the collections' own facts are all there is. Beside it may lie
-`observed-undeclared.json`: properties that the service is known to carry although the schema does not declare them.
+The file is optional (`Simulator(schema=...)`); without it the collections' own facts are all there is.
+Beside it may lie `observed-undeclared.json`: properties that the service carries without declaring them.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Schema:
             if spec is None:
                 self._refuse_unknown(name, key)
             elif not (spec.navigation and top):
-                self._check_value(name, key, spec, value, top=top)
+                self._check_value(key, spec, value)
 
     def _resolve(self, declared: str, body: dict[str, Json]) -> str:
         given = body.get("@odata.type")
@@ -202,7 +202,7 @@ class Schema:
             current = types.get(current, {}).get("b")
         return False
 
-    def _check_value(self, owner: str, key: str, spec: Property, value: Json, *, top: bool) -> None:
+    def _check_value(self, key: str, spec: Property, value: Json) -> None:
         if spec.read_only and key != "id" and not spec.navigation:
             raise bad_request(
                 f"Property '{key}' is read-only and cannot be set.", code="ModelValidationFailure"
@@ -211,12 +211,12 @@ class Schema:
             self._check_null(key, spec)
             return
         if not spec.many:
-            self._check_single(owner, key, spec.item, value)
+            self._check_single(key, spec.item, value)
             return
         if not isinstance(value, list):
             raise self._mismatch(key)
         for element in value:
-            self._check_single(owner, key, spec.item, element)
+            self._check_single(key, spec.item, element)
 
     def _check_null(self, key: str, spec: Property) -> None:
         if spec.many:
@@ -235,7 +235,7 @@ class Schema:
             code="ModelValidationFailure",
         )
 
-    def _check_single(self, owner: str, key: str, declared: str, value: Json) -> None:
+    def _check_single(self, key: str, declared: str, value: Json) -> None:
         primitive = _PRIMITIVES.get(declared)
         if primitive is not None:
             if not primitive(value):

@@ -1,4 +1,4 @@
-"""Making objects exist behind everybody's back: whole documents go in, rows and secrets are put where they are kept."""
+"""Making objects exist behind everybody's back: rows and secrets are put where they are kept."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _state(tenant: SimTenant, collection: Collection, document: dict[str, Json])
     for child in collection.children:
         if child.name in document:
             children[child.name] = _rows(
-                tenant, document["id"], document.pop(child.name), parent_key=child.parent_key
+                document["id"], document.pop(child.name), parent_key=child.parent_key
             )
     if collection.assignments is not None:
         children["assignments"] = _assignments(
@@ -89,7 +89,7 @@ def _is_known(collection: Collection, document: dict[str, Json]) -> bool:
     return not collection.types or name in collection.types
 
 
-def _rows(tenant: SimTenant, owner: str, rows: Json, *, parent_key: bool) -> tuple[Json, ...]:
+def _rows(owner: str, rows: Json, *, parent_key: bool) -> tuple[Json, ...]:
     listed = rows if isinstance(rows, list) else [rows] if rows else []
     made = []
     for index, row in enumerate(listed):

@@ -1,10 +1,12 @@
-"""The simulator as a server: Graph and sign-in over TLS on one port, control on another, state in a folder."""
+"""The simulator as a server: Graph and sign-in over TLS, control on a second port, state in a folder."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .certificates import server_context
@@ -17,12 +19,32 @@ _HOST = "127.0.0.1"
 _INDEX = "simulator.json"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A simulator that is being served, and where (a port of 0 was asked for: the one that was given)."""
+
+    simulator: Simulator
+    port: int
+    control_port: int
+
+
 def serve(*, port: int, control_port: int, state: Path, seed: int = 1) -> None:
-    """Serve until SIGTERM or SIGINT. What was saved in the folder is there again; it is saved at the end and on demand."""
-    asyncio.run(_serve(port, control_port, state, seed))
+    """Serve until SIGTERM or SIGINT what was saved in the folder; it is saved again then and on demand."""
+    asyncio.run(_until_signalled(port, control_port, state, seed))
 
 
-async def _serve(port: int, control_port: int, folder: Path, seed: int) -> None:
+async def _until_signalled(port: int, control_port: int, folder: Path, seed: int) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(wanted, stopping.set)
+    async with serving(port=port, control_port=control_port, folder=folder, seed=seed):
+        await stopping.wait()
+
+
+@asynccontextmanager
+async def serving(*, port: int, control_port: int, folder: Path, seed: int = 1) -> AsyncIterator[Served]:
+    """Serve within the block; at its end connections are closed and the state is saved."""
     simulator = Simulator(seed=seed)
     if (folder / _INDEX).is_file():
         simulator.load(folder)
@@ -30,7 +52,7 @@ async def _serve(port: int, control_port: int, folder: Path, seed: int) -> None:
 
     def answer(request: SimRequest) -> SimResponse:
         response = simulator.handle(request)
-        return replace(response, delay=response.delay + control.latency) if control.latency else response
+        return replace(response, delay=response.delay + control.latency)
 
     connections: set[Connection] = set()
     loop = asyncio.get_running_loop()
@@ -43,11 +65,9 @@ async def _serve(port: int, control_port: int, folder: Path, seed: int) -> None:
     plain = await loop.create_server(
         lambda: Connection(control.handle, scheme="http", open_connections=connections), _HOST, control_port
     )
-    stopping = asyncio.Event()
-    for wanted in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(wanted, stopping.set)
     try:
-        await stopping.wait()
+        ports = [server.sockets[0].getsockname()[1] for server in (graph, plain)]
+        yield Served(simulator=simulator, port=ports[0], control_port=ports[1])
     finally:
         graph.close()
         plain.close()

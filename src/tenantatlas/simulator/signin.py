@@ -123,8 +123,8 @@ def _tenant(world: World, target: Target, name: str) -> SimTenant:
             400,
             "invalid_request",
             90002,
-            f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the "
-            "correct cloud.",
+            f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing "
+            "into the correct cloud.",
         )
     return tenant
 
@@ -173,9 +173,10 @@ def _app(tenant: SimTenant, client_id: str) -> App:
             400,
             "unauthorized_client",
             700016,
-            f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'. This can happen "
-            "if the application has not been installed by the administrator of the tenant or consented to by any user "
-            "in the tenant. You may have sent your authentication request to the wrong tenant.",
+            f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'. "
+            "This can happen if the application has not been installed by the administrator of the tenant or "
+            "consented to by any user in the tenant. You may have sent your authentication request to the "
+            "wrong tenant.",
         )
     return app
 
@@ -190,8 +191,8 @@ def _check_credential(
                 401,
                 "invalid_client",
                 7000215,
-                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-                f"value, not the client secret ID, for a secret added to app '{app.client_id}'.",
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client "
+                f"secret value, not the client secret ID, for a secret added to app '{app.client_id}'.",
             )
         return
     if form.get("client_assertion_type") != _ASSERTION or not form.get("client_assertion"):
@@ -240,7 +241,7 @@ def _audience(target: Target, scope: str) -> str:
             "invalid_scope",
             1002012,
             f"The provided value for scope {scope} is not valid. Client credential flows "
-            "must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+            "must have a scope value with /.default suffixed to the resource identifier.",
         )
     cloud = LOGIN_HOSTS.get(target.host)
     host = resource.removeprefix("https://")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import traceback
 from pathlib import Path
 
 from tenantatlas.core import json
@@ -12,7 +12,7 @@ from tenantatlas.core.json import Json
 from . import reading, signin, state, tokens, writing
 from .batching import answer_batch
 from .builtins import add_built_ins
-from .errors import AnswerError
+from .errors import AnswerError, Style
 from .facts import Call, Reply
 from .faults import Fault, Rule, Script, challenge, expired
 from .journal import Entry, read_for_journal
@@ -32,8 +32,8 @@ _KNOWN_TOKENS = 500
 class Simulator(World):
     """A small Graph. Every method may be called from any thread.
 
-    `seed` decides ids, the order of batch answers and which replica answers. `schema` is a file with Microsoft's schema;
-    written bodies are then checked against it.
+    `seed` decides ids, the order of batch answers and which replica answers. `schema` is a file with
+    Microsoft's schema; written bodies are then checked against it.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class Simulator(World):
         self.journal: list[Entry] = []
         self.limits = Limits()
         self.script = Script()
-        self._lock = threading.RLock()
+        self.surprises: list[str] = []  # what it stumbled over itself; each was answered with a 500
         self._verified: dict[str, dict[str, Json]] = {}
 
     # the control plane
 
     def tenant(self, guid: str, *, name: str = "Contoso") -> SimTenant:
-        """The tenant with that id; made, with what Microsoft puts into every tenant, when it is asked for first."""
-        with self._lock:
+        """The tenant with that id; made, with what Microsoft puts into every one, when first asked for."""
+        with self.lock:
             found = self.tenants.get(guid.lower())
             if found is None:
                 found = self.tenants[guid.lower()] = SimTenant(self, guid, name=name)
@@ -60,9 +60,9 @@ class Simulator(World):
     def fault(
         self, method: str, path: str, action: Fault, *, nth: int = 1, times: int = 1, tenant: str = ""
     ) -> Rule:
-        """Script a fault: the nth request whose method and path (a regular expression, searched in path and query)
-        match is hit, and `times - 1` more after it; `times=0` = all from then on. Requests inside a batch count."""
-        with self._lock:
+        """Script a fault: the nth request whose method and path match (a regular expression, searched in path
+        and query) is hit, and `times - 1` more; `times=0` = all from then on. Those in a batch count."""
+        with self.lock:
             return self.script.add(method, path, action, nth=nth, times=times, tenant=tenant)
 
     def writes(self, tenant: str = "") -> list[Entry]:
@@ -71,31 +71,35 @@ class Simulator(World):
 
     def save(self, folder: str | Path) -> None:
         """Write everything to a folder, so that a crash leaves either the old or the new state."""
-        with self._lock:
+        with self.lock:
             state.save(self, Path(folder))
 
     def load(self, folder: str | Path) -> None:
         """Become what was saved there."""
-        with self._lock:
+        with self.lock:
             state.load(self, Path(folder))
 
     # requests
 
+    def handle(self, request: SimRequest) -> SimResponse:
+        """Answer one request, to the sign-in service or to Graph."""
+        with self.lock:
+            return self.process(request, self.admit(request))
+
     def admit(self, request: SimRequest) -> Fault | None:
-        """The scripted fault that hits this request, counted. `handle` does this itself unless it is given the result."""
+        """The first half of `handle`, for transports: the scripted fault that hits this request, counted."""
         target = parse_url(request.url)
-        with self._lock:
+        with self.lock:
             return self._match(request, target)
 
-    def handle(self, request: SimRequest, fault: Fault | bool | None = False) -> SimResponse:  # noqa: FBT001,FBT002 - False: not looked up yet
-        """Answer one request, to the sign-in service or to Graph."""
+    def process(self, request: SimRequest, fault: Fault | None) -> SimResponse:
+        """The second half of `handle`: answer a request that was admitted with this fault."""
         target = parse_url(request.url)
-        with self._lock:
+        with self.lock:
             self.current_url = request.url
-            hit = self._match(request, target) if isinstance(fault, bool) else fault
             if target.version:
-                return self._graph(request, target, hit)
-            return self._sign_in(request, target, hit)
+                return self._graph(request, target, fault)
+            return self._sign_in(request, target, fault)
 
     def _match(self, request: SimRequest, target: Target) -> Fault | None:
         text = f"{target.path}?{target.query}" if target.query else target.path
@@ -172,7 +176,7 @@ class Simulator(World):
     def _headers(self, request: SimRequest, request_id: str) -> dict[str, str]:
         headers = {
             "request-id": request_id,
-            "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"5","ScaleUnit":"001"}}',
+            "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Simulated","Ring":"5"}}',
             "Cache-Control": "no-store, no-cache",
         }
         if request.header("return-client-request-id").lower() == "true":
@@ -223,6 +227,11 @@ class Simulator(World):
         )
         try:
             reply = writing.write(call, route) if write else reading.read(call, route)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            self.surprises.append("".join(traceback.format_exception(error)))
+            raise AnswerError(
+                500, "UnknownError", "An internal server error has occurred", style=Style.INTUNE
+            ) from error
         finally:
             entry.applied = call.applied
         return reply, more

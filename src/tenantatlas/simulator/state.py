@@ -1,6 +1,7 @@
-"""A simulator on disk: one JSON file per tenant, the journal as JSON lines, one small file that names them all.
+"""A simulator on disk: a JSON file per tenant, the journal as JSON lines, a small file that names them all.
 
-The files of a save carry its number; the small file is replaced last. Whatever is interrupted, a complete save remains.
+The files of a save carry its number; the small file is replaced last. Whatever is interrupted, a complete
+save remains.
 """
 
 from __future__ import annotations

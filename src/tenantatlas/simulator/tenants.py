@@ -71,8 +71,7 @@ class Catalog:
 
 
 class SimTenant:
-    """One tenant. Seeding, reading and changing here happens behind the client's back: nothing is validated, throttled
-    or journaled."""
+    """One tenant. What is done here is done behind the client's back: unchecked, unthrottled, unjournaled."""
 
     def __init__(self, world: World, guid: str, *, name: str = "Contoso") -> None:
         self.world = world
@@ -136,15 +135,19 @@ class SimTenant:
 
     def put(self, collection: str, body: Json) -> str:
         """Make an object exist as if it had always been there; returns its id."""
-        return put_object(self, collection, body)
+        with self.world.lock:
+            return put_object(self, collection, body)
 
     def objects(self, collection: str) -> list[Json]:
         """Every object, whole: its properties with the rows below it, secrets in clear."""
-        return [self.whole(found) for found in self.live(collection)]
+        with self.world.lock:
+            return [self.whole(found) for found in self.live(collection)]
 
     def live(self, collection: str) -> list[SimObject]:
         """The objects that exist, oldest first."""
-        return [found for found in self.stored.get(fold(collection), {}).values() if found.newest is not None]
+        with self.world.lock:
+            stored = self.stored.get(fold(collection), {})
+            return [found for found in stored.values() if found.newest is not None]
 
     def get(self, collection: str, object_id: str) -> Json:
         """One whole object."""
@@ -187,8 +190,8 @@ class SimTenant:
         return len(gone)
 
     def mutate(self, object_id: str, change: Callable[[Json], Json | None], *, collection: str = "") -> None:
-        """Change an object behind everybody's back. `change` is given the whole object and changes it in place, or
-        returns another one."""
+        """Change an object behind everybody's back. `change` is given the whole object and changes it in
+        place, or returns another one."""
         paths = [fold(collection)] if collection else list(self.stored)
         for path in paths:
             found = self.stored.get(path, {}).get(object_id.lower())
@@ -201,7 +204,8 @@ class SimTenant:
 
     def commit(self, found: SimObject, state: State | None) -> None:
         """Store a version now."""
-        found.write(self.world.times.elapsed(), state, keep_past=self.lag.longest() > 0)
+        with self.world.lock:
+            found.write(self.world.times.elapsed(), state, keep_past=self.lag.longest() > 0)
 
     def add(self, collection: Collection, object_id: str, state: State) -> SimObject:
         """Store a new object now."""
@@ -213,7 +217,7 @@ class SimTenant:
     # what a reader sees
 
     def visible(self, found: SimObject, view: str) -> State | None:
-        """What a read of this kind shows now: a replica at random, between up to date and as late as the lag."""
+        """What a read of this kind shows now: a replica at random, up to date or as late as the lag."""
         lag = float(getattr(self.lag, view))
         if found.newest is None and self.lag.delete > lag:
             lag = self.lag.delete

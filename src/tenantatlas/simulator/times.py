@@ -9,7 +9,7 @@ from tenantatlas.core.clock import Clock
 
 
 class Times:
-    """Seconds since the simulator began (they follow `sleep`, so they are scaled with it) and dates for bodies."""
+    """Seconds since the simulator began (scaled as `sleep` is), and dates for bodies."""
 
     def __init__(self, installed: Clock | None = None) -> None:
         self._clock = installed

@@ -1,4 +1,4 @@
-"""Signed tokens: made by the simulator's sign-in, checked by its Graph; client assertions checked with the app's key."""
+"""Signed tokens, made by the simulator's sign-in and checked by its Graph; client assertions."""
 
 from __future__ import annotations
 

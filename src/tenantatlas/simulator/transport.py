@@ -37,11 +37,11 @@ class SimulatorTransport:
         )
         fault = self.simulator.admit(asked)
         if fault is not None and fault.refuses:
-            self.simulator.handle(asked, fault)
+            self.simulator.process(asked, fault)
             raise TransportFailed("The connection was refused.", kind="unsent")
         if request.on_sent is not None:
             request.on_sent()
-        response = self.simulator.handle(asked, fault)
+        response = self.simulator.process(asked, fault)
         await self._wait(request, response)
         if response.broken is Break.CUT:
             raise TransportFailed("The connection broke in the middle of the answer.", kind="unknown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import uuid
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,6 +23,7 @@ class World:
     """The ground that requests are answered on. The same seed and the same requests give the same answers."""
 
     def __init__(self, *, seed: int = 1, clock: Clock | None = None, schema: Schema | None = None) -> None:
+        self.lock = threading.RLock()
         self.seed = seed
         self.times = Times(clock)
         self.schema = schema

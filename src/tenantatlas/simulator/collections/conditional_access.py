@@ -1,4 +1,4 @@
-"""Conditional access: policies, places, strengths, contexts. One request a second, soft deletes, coded refusals."""
+"""Conditional access: one request a second, soft deletes, refusals by code."""
 
 from __future__ import annotations
 
@@ -160,8 +160,8 @@ def _check_session(merged: dict[str, Json]) -> None:
 def _check_state(call: Call, merged: dict[str, Json]) -> None:
     if merged["state"] == "enabled" and call.tenant.profile.security_defaults:
         raise bad_request(
-            "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling a "
-            "Conditional Access policy.",
+            "Security Defaults is enabled in the tenant. You must disable Security defaults before enabling "
+            "a Conditional Access policy.",
             intune=False,
         )
     if _locks_everybody_out(merged):
@@ -321,7 +321,6 @@ def _update_combinations(call: Call, body: Json) -> Reply:
     return Reply(
         status=200,
         body={
-            "@odata.context": f"{call.graph}/{call.version}/$metadata#microsoft.graph.updateAllowedCombinationsResult",
             "previousCombinations": before.body.get("allowedCombinations", []),
             "currentCombinations": wanted,
             "additionalInformation": "",

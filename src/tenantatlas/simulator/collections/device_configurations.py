@@ -1,4 +1,4 @@
-"""Device configurations: one polymorphic collection of some 120 types, among them custom settings with secrets."""
+"""Device configurations: one polymorphic collection of some 120 types, some of them with secrets."""
 
 from __future__ import annotations
 

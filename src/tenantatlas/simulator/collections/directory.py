@@ -1,4 +1,4 @@
-"""The directory, as far as policies name it: groups, users, applications, the organization. All of it is read only."""
+"""The directory, as far as policies name it. All of it is read only."""
 
 from __future__ import annotations
 

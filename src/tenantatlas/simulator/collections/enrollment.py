@@ -1,4 +1,4 @@
-"""Enrollment: one polymorphic collection with defaults, ranks and serial writes; Autopilot; terms and conditions."""
+"""Enrollment: defaults, ranks and serial writes; Autopilot; terms and conditions."""
 
 from __future__ import annotations
 
@@ -251,7 +251,9 @@ COLLECTIONS = (
         defaults={**TAGGED, "description": ""},
         read_only=("priority", "notificationTemplates"),
         immutable={
-            "deviceEnrollmentConfigurationType": "The property 'deviceEnrollmentConfigurationType' cannot be patched"
+            "deviceEnrollmentConfigurationType": (
+                "The property 'deviceEnrollmentConfigurationType' cannot be patched"
+            )
         },
         check_create=_check_create,
         check_update=_check_update,

@@ -1,4 +1,4 @@
-"""Administrative templates: policies whose values hang two levels down, written by an action with odd rules."""
+"""Administrative templates: values two levels down, written by an action with odd rules."""
 
 from __future__ import annotations
 

@@ -79,7 +79,8 @@ def _check_settings(call: Call, settings: Json, template: str) -> None:
         strange = _template_ids(settings) - call.tenant.catalog.template_references.get(template, set())
         if strange:
             raise bad_request(
-                f"Invalid Reference id found in Policy created from Template {template}: {', '.join(sorted(strange))}."
+                f"Invalid Reference id found in Policy created from Template {template}: "
+                f"{', '.join(sorted(strange))}."
             )
 
 

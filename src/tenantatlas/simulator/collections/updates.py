@@ -1,4 +1,4 @@
-"""Windows Update: feature, quality and driver updates. What a tenant may use depends on its cloud and licences."""
+"""Windows Update: what a tenant may use of it depends on its cloud and licences."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _seed_app_configuration(tenant: SimTenant) -> None:
             "assignments": [to_group("iOS corporate devices")],
         },
     )
-    payload = '{"kind":"androidenterprise#managedConfiguration","productId":"app:com.microsoft.launcher.enterprise"}'
+    payload = '{"kind":"androidenterprise#managedConfiguration","productId":"app:com.example.launcher"}'
     tenant.put(
         "/deviceAppManagement/mobileAppConfigurations",
         {

@@ -19,7 +19,7 @@ CLIENT_ID = stable_id("demo client")
 
 @dataclass(frozen=True, kw_only=True)
 class DemoFacts:
-    """What was made: how to sign in, and the number of policies by collection (what Microsoft provides not counted)."""
+    """What was made: how to sign in, and the number of policies by collection (built-in ones not counted)."""
 
     tenant: str
     client_id: str
