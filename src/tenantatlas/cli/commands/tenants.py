@@ -69,9 +69,11 @@ def add(  # noqa: PLR0913 - the options of the command are its arguments
     client_secret_file: SecretFileOption = None,
     certificate_file: CertificateFileOption = None,
     environment: Annotated[
-        Environment, typer.Option(help="What the tenant is for.")
+        Environment, typer.Option(help="What the tenant is for.", case_sensitive=False)
     ] = Environment.PRODUCTION,
-    cloud: Annotated[CloudName, typer.Option(help="The cloud that the tenant lives in.")] = CloudName.GLOBAL,
+    cloud: Annotated[
+        CloudName, typer.Option(help="The cloud that the tenant lives in.", case_sensitive=False)
+    ] = CloudName.GLOBAL,
     graph_url: Annotated[str, typer.Option(metavar="U", help="Graph's address (custom cloud).")] = "",
     login_url: Annotated[str, typer.Option(metavar="U", help="The sign-in address (custom cloud).")] = "",
     ca_file: Annotated[
