@@ -138,6 +138,42 @@ def serve(run_id: int, *, operation_waits: bool = True) -> dict:
     return {**tell(run_id), "seconds": time.monotonic() - began, "in_hand": sorted(engine._process.in_hand)}
 
 
+def hang() -> None:
+    """A server whose work in hand never comes to a boundary, and which is told to stop at once."""
+    home = Path(settings.ATLAS_HOME)
+    os.environ["ATLAS_TEST_TOYS"] = str(home / "told")
+    engine._DRAIN_SECONDS = 0.5
+
+    def never(_ctx, _item) -> None:
+        (home / "in_hand").touch()
+        threading.Event().wait()
+
+    toys.script["b"] = never
+    services.launch_worker(embedded=True)
+    while not (home / "in_hand").exists():
+        time.sleep(0.02)
+    if not services.stop_worker():
+        services.end_now()
+
+
+def connections_in_use() -> int:
+    """How many connections this install's database has."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return cursor.fetchone()[0]
+
+
+def work_many(run_ids: list[int]) -> tuple[int, int]:
+    """Be a worker for all of them; how many connections were open in the middle and at the end."""
+    services.launch_worker(embedded=True)
+    seen = []
+    for run_id in run_ids:
+        services.work_until_done(OperationRun.all_tenants.get(pk=run_id), timeout=60)
+        seen.append(connections_in_use())
+    services.stop_worker()
+    return max(seen), connections_in_use()
+
+
 def _wait_for_file(ctx, _item) -> None:
     """Stay in hand until the file `go` is there, or the run shall stop."""
     (Path(settings.ATLAS_HOME) / "in_hand").touch()

@@ -154,6 +154,34 @@ def test_sigterm_parks_what_is_in_hand_and_the_next_worker_goes_on(install):
     assert done["told"].count("process a") == 1
 
 
+def test_work_that_does_not_stop_is_left_behind_and_taken_over(install):
+    run_id, _ = install.call(players.begin)
+    with pytest.raises(Killed):
+        install.call(players.hang)
+    done = install.call(players.work, run_id)
+    assert (done["outcome"], done["items"]) == ("succeeded", dict.fromkeys("abcd", "succeeded"))
+
+
+@sqlite_only
+def test_a_damaged_store_is_said_in_a_sentence_and_can_be_moved_away(install):
+    run_id, _ = install.call(players.begin)
+    (install.home / "engine.db").write_bytes(b"this is no database" * 500)
+    said = install.call(players.launch_or_say)
+    assert said.startswith("storage: The engine's store")
+    assert "not a database" in said
+    (install.home / "engine.db").unlink()
+    assert install.call(players.work, run_id)["outcome"] == "succeeded"
+
+
+@postgresql_only
+def test_connections_are_given_back(install):
+    """Engine threads would keep Django's connections open for ever."""
+    runs = [install.call(players.begin, "toy.play", {"names": [name]})[0] for name in "abcdefgh"]
+    most, after = install.call(players.work_many, runs)
+    assert most <= 1 + engine._POOL + sum(engine.RUNS_AT_ONCE.values()) + 2
+    assert after <= 2
+
+
 def test_a_wait_ends_by_itself(install):
     run_id, _ = install.call(players.begin)
     done = install.call(players.wait_a_little, run_id)

@@ -111,11 +111,11 @@ def launch(*, worker: str, keep: Callable[[], None]) -> None:
     engine.launch(worker=worker, keep=keep)
 
 
-def stop() -> None:
-    """Stop being a worker."""
+def stop() -> bool:
+    """Stop being a worker; False when a run did not reach a boundary in time."""
     from . import engine
 
-    engine.stop()
+    return engine.stop()
 
 
 def own_worker() -> str:

@@ -28,6 +28,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 
 from tenantatlas.core import clock
+from tenantatlas.core.errors import StorageFailed
 
 from . import executor
 from .executor import Hand, Word
@@ -50,7 +51,8 @@ RUNS_AT_ONCE = {INTERACTIVE_QUEUE: 4, BULK_QUEUE: 2}
 _POLLING_SECONDS = {INTERACTIVE_QUEUE: 0.1, BULK_QUEUE: 0.25}
 _THREADS = sum(RUNS_AT_ONCE.values()) + 4
 _POOL = 10
-_DRAIN_SECONDS = 30.0
+_DRAIN_SECONDS = 25.0
+_KEEPER_DRAIN_SECONDS = 3.0
 _KEEPER_SECONDS = 0.25
 _MOST_RECOVERIES = 1000
 _HISTORY_AT_ONCE = 500
@@ -401,11 +403,24 @@ def launch(*, worker: str, keep: Callable[[], None]) -> None:
         _process.home, _process.worker, _process.stopping = lock, worker, threading.Event()
     try:
         _launch_engine()
+    except sa.exc.DBAPIError as error:
+        _give_up()
+        raise _unusable_store(error) from error
     except BaseException:
         _give_up()
         raise
     _process.keeper = threading.Thread(target=_keep, args=(keep,), name="keeper", daemon=True)
     _process.keeper.start()
+
+
+def _unusable_store(error: sa.exc.DBAPIError) -> StorageFailed:
+    if not _is_sqlite():
+        return StorageFailed(f"The engine's tables cannot be used: {type(error.orig).__name__}.")
+    return StorageFailed(
+        f"The engine's store {_store_path()} cannot be used: {error.orig}.",
+        hint="Free disk space if it is full. If the file is damaged, move it away: it holds no work of its "
+        "own, and what is open goes on without it.",
+    )
 
 
 def _launch_engine() -> None:
@@ -443,21 +458,26 @@ def _keep(keep: Callable[[], None]) -> None:
         connections.close_all()
 
 
-def stop() -> None:
-    """Take no more runs, let those in hand park at their next boundary, end all threads, give up the lock."""
+def stop() -> bool:
+    """Take no more runs, let those in hand park at their next boundary, end all threads, give up the lock.
+
+    False when a run did not reach a boundary in time: the next worker takes it from there.
+    """
     with _process.guard:
         if not launched():
-            return
+            return True
         _process.stopping.set()
-    if _process.keeper is not None:
-        _process.keeper.join(timeout=_DRAIN_SECONDS)
-    _stop_claiming()
     until = clock.monotonic() + _DRAIN_SECONDS * clock.scale()
+    if _process.keeper is not None:
+        _process.keeper.join(timeout=_KEEPER_DRAIN_SECONDS)
+    _stop_claiming()
     while _process.in_hand and clock.monotonic() < until:
         clock.sleep(0.05 * clock.scale())
-    if _process.in_hand:
-        log.warning("runs_left_in_hand", extra={"runs": sorted(_process.in_hand)})
+    left = sorted(_process.in_hand)
+    if left:
+        log.warning("runs_left_in_hand", extra={"runs": left})
     _give_up()
+    return not left
 
 
 def _stop_claiming() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import transaction
 
@@ -166,12 +168,24 @@ def launch_worker(*, embedded: bool) -> None:
     rescue.dispatch_orphans(older_than=0)
 
 
-def stop_worker() -> None:
-    """Stop claiming, park what is in hand at the next boundary, and give up the lock; within 35 seconds."""
+def stop_worker() -> bool:
+    """Stop claiming, park what is in hand at the next boundary, and give up the lock; within 35 seconds.
+
+    False when something in hand did not come to a boundary: the process should end now, and the next worker
+    takes it from there as after a crash.
+    """
     worker = dispatch.own_worker()
-    if worker:
-        dispatch.stop()
-        rescue.retire_worker(worker)
+    if not worker:
+        return True
+    parked = dispatch.stop()
+    rescue.retire_worker(worker)
+    return parked
+
+
+def end_now() -> NoReturn:
+    """End this process without waiting for threads that did not stop; what they had is taken over."""
+    logging.shutdown()
+    os._exit(0)
 
 
 def worker_alive() -> bool:

@@ -18,7 +18,7 @@ from django.db import connection
 
 from tenantatlas.cli.output import note
 from tenantatlas.core.errors import Conflict, InputError
-from tenantatlas.runs.services import launch_worker, stop_worker
+from tenantatlas.runs.services import end_now, launch_worker, stop_worker
 from tenantatlas.tenants.install import make_secret_file, require_ready
 from tenantatlas.tenants.vault import load_key
 
@@ -42,7 +42,8 @@ def serve(*, host: HostOption = "127.0.0.1", port: PortOption = 8000) -> None:
     try:
         _serve_with_waitress(host, port)
     finally:
-        stop_worker()
+        if not stop_worker():
+            end_now()
 
 
 def web(*, host: HostOption = "127.0.0.1", port: PortOption = 8000) -> None:

@@ -10,7 +10,7 @@ import typer
 from django.db import connection
 
 from tenantatlas.cli.output import note
-from tenantatlas.runs.services import launch_worker, stop_worker
+from tenantatlas.runs.services import end_now, launch_worker, stop_worker
 from tenantatlas.tenants.install import require_ready
 from tenantatlas.tenants.vault import load_key
 
@@ -39,4 +39,5 @@ def worker() -> None:
         while not stopping.wait(_LOOK_SECONDS):  # a signal may reach another thread than this one
             pass
     finally:
-        stop_worker()
+        if not stop_worker():
+            end_now()
