@@ -1,0 +1,1 @@
+"""The benchmarks, run by `make bench`: ratios to what Microsoft Graph's limits allow, and latencies."""

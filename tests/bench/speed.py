@@ -1,0 +1,148 @@
+"""How long a capture and a restore take, as multiples of what Graph's limits allow.
+
+The bound counts what has to be asked, not what was: every address that was read counts once, every write
+once, at Graph's whole budget. What is asked twice, asked in vain or waited for is ours, and shows in the
+ratio.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from tenantatlas.graph.limits import bound_seconds
+from tenantatlas.policies.registry import all_types
+
+from . import contents
+from .product import GUID, SLUG, Command, Product, free_ports
+from .table import Row
+
+CAPTURE_SCALE, RESTORE_SCALE = 1.0, 8.0
+MOST_OF_BOUND = 1.25
+_MOST_THROTTLED = 0.02
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One run that was measured."""
+
+    seconds: float
+    entries: list[Entry]
+    policies: int
+    peak_mb: float
+
+    @property
+    def bound(self) -> float:
+        """The least seconds for these requests, each made once."""
+        reads = {_address(entry) for entry in self.entries if entry["method"] == "GET"}
+        writes = [entry for entry in self.entries if entry["method"] != "GET" and entry["applied"]]
+        return bound_seconds(
+            Counter(_family_of(path) for path in reads),
+            Counter(_family_of(entry["path"]) for entry in writes),
+        )
+
+    @property
+    def throttled(self) -> float:
+        """Which share of the requests Graph refused with 429."""
+        refused = sum(entry["status"] == HTTPStatus.TOO_MANY_REQUESTS for entry in self.entries)
+        return refused / len(self.entries)
+
+    def row(self, what: str, database: str) -> Row:
+        """The measurement, as a row."""
+        ratio = self.seconds / self.bound
+        return Row(
+            what=what,
+            database=database,
+            result=f"{ratio:.2f} of the bound",
+            target=f"≤ {MOST_OF_BOUND}, 429 ≤ {_MOST_THROTTLED:.0%}",
+            details=(
+                f"{self.seconds:.0f} s, bound {self.bound:.0f} s; 429 {self.throttled:.1%}; "
+                f"{len(self.entries) / self.policies:.1f} requests a policy; peak {self.peak_mb:.0f} MB"
+            ),
+            missed=ratio > MOST_OF_BOUND or self.throttled > _MOST_THROTTLED,
+        )
+
+
+def _address(entry: Entry) -> str:
+    """What a read was about. The pages of a list count as one, which keeps the bound low."""
+    return str(entry["path"])
+
+
+_PLACES = sorted(
+    ((policy_type.path.split("/", 2)[2], policy_type.family) for policy_type in all_types()),
+    key=lambda place: -len(place[0]),
+)
+
+
+def _family_of(path: str) -> str:
+    """The throttle family of an address; what no policy type claims belongs to the directory."""
+    bare = path.split("/", 2)[2]
+    return next((family for prefix, family in _PLACES if bare.startswith(prefix)), "identityAndAccess")
+
+
+def measure(*, database: str, url: str, mixed: bool, policies: int) -> Iterator[Row]:
+    """Capture a tenant of so many policies, lose all of them, and restore them."""
+    tenant = "a mixed tenant" if mixed else "one family"
+    with tempfile.TemporaryDirectory(prefix="tenantatlas-bench-") as folder:
+        product = Product(home=Path(folder), database_url=url, ports=free_ports())
+        with product.graph(scale=CAPTURE_SCALE):
+            product.connect()
+            product.fill(contents.named())
+            bodies = list(contents.mixed(policies, guid=GUID) if mixed else contents.one_family(policies))
+            product.fill(bodies)
+            types = _types_argument(mixed=mixed)
+            captured = _timed(product, len(bodies), "backup", "-t", SLUG, "--wait", *types)
+            yield captured[1].row(f"capture of {len(bodies)} policies, {tenant}", database)
+        with product.graph(scale=RESTORE_SCALE):
+            product.clear(_lost(bodies))
+            product.run("directory", "sync", "-t", SLUG, "--wait")
+            chosen = ("--set", str(captured[0].answer["set"]))
+            before = product.requests()
+            previewed = product.run("restore", "preview", "-t", SLUG, *chosen, *types, "--wait").answer
+            assert not any(_is_write(entry) for entry in product.journal(before)), "a preview wrote"
+            executed = _timed(
+                product,
+                len(bodies),
+                *("restore", "execute", str(previewed["restore"]), "--plan", previewed["plan_sha256"]),
+                *("--confirm", SLUG, "--wait"),
+            )
+            writes = sum(_is_write(entry) and entry["applied"] for entry in executed[1].entries)
+            assert writes == previewed["counts"]["writes"], "writes were lost or doubled"
+            yield executed[1].row(f"restore of {len(bodies)} policies, {tenant}", database)
+
+
+def _timed(product: Product, policies: int, *arguments: str) -> tuple[Command, Work]:
+    before = product.requests()
+    done = product.run(*arguments)
+    entries = [entry for entry in product.journal(before) if _counts(entry)]
+    work = Work(
+        seconds=product.seconds_of(int(done.answer["run"])),
+        entries=entries,
+        policies=policies,
+        peak_mb=done.peak_mb,
+    )
+    return done, work
+
+
+def _counts(entry: Entry) -> bool:
+    """Whether Graph counts it: not sign-in, and of a batch its parts."""
+    return entry["path"].startswith(("/beta/", "/v1.0/")) and not entry["path"].endswith("/$batch")
+
+
+def _is_write(entry: Entry) -> bool:
+    return _counts(entry) and entry["method"] != "GET" and not entry["path"].endswith("/getByIds")
+
+
+def _types_argument(*, mixed: bool) -> tuple[str, ...]:
+    return ("--types", ",".join(contents.MIX) if mixed else "configurationPolicies")
+
+
+def _lost(bodies: Iterable[tuple[str, Any]]) -> list[str]:
+    return sorted({collection for collection, _ in bodies})
