@@ -11,10 +11,10 @@ from tenantatlas.core import json
 from tenantatlas.core.ids import stable_id
 from tenantatlas.policies.canonical import compose
 from tenantatlas.policies.document import Document
-from tenantatlas.policies.model import NO_FILTER
+from tenantatlas.policies.model import NO_FILTER, Step, StepKind
 from tenantatlas.policies.registry import get_type
 from tenantatlas.restore.mapping import Decision, MappingAction
-from tenantatlas.restore.order import Phase
+from tenantatlas.restore.order import ItemSteps, Phase, place_steps
 from tenantatlas.restore.plan import build_plan, check_paths, ids_named, types_needed
 from tenantatlas.restore.planned import (
     ABSENT,
@@ -641,6 +641,24 @@ def test_what_microsoft_made_is_never_created() -> None:
     assert only(same).action is Action.UNCHANGED
 
 
+def test_a_role_of_microsoft_is_left_alone() -> None:
+    role = {
+        "id": "0bd113fe-6be5-400c-a28f-ae5553f9c000",
+        "@odata.type": "#microsoft.graph.deviceAndAppManagementRoleDefinition",
+        "displayName": "Policy and Profile manager",
+        "description": "",
+        "isBuiltIn": True,
+        "isBuiltInRoleDefinition": True,
+        "rolePermissions": [],
+        "roleScopeTagIds": ["0"],
+    }
+    world = {"intuneRoleDefinitions": live(role | {"description": "x"})}
+
+    item = only(build_plan(given(source("intuneRoleDefinitions", role), live=world)))
+
+    assert (item.action, why(item)) == (Action.SKIP, ["built_in"])
+
+
 def test_what_cannot_change_in_place_says_so() -> None:
     body = filter_body()
     plan = build_plan(given(source(FILTERS, body), live={FILTERS: live(body | {"platform": "iOS"})}))
@@ -689,6 +707,68 @@ def test_phases_follow_each_other_and_families_go_together() -> None:
     assert set(first_half) == set(creates)
     assert plan.writes_by_family()[get_type(CATALOG).family] == 8
     assert [write.n for write in plan.writes] == list(range(1, len(plan.writes) + 1))
+
+
+def steps_of(key: str, type_key: str, *kinds: StepKind, needs: frozenset[str] = frozenset()) -> ItemSteps:
+    return ItemSteps(
+        key=key,
+        policy_type=get_type(type_key),
+        steps=tuple(Step(kind=kind, method="POST", path=f"/{kind}") for kind in kinds),
+        needs=needs,
+    )
+
+
+def test_what_belongs_below_comes_after_all_policies() -> None:
+    create, child, assign = StepKind.CREATE, StepKind.CHILD, StepKind.ASSIGN
+    placed = place_steps(
+        [
+            steps_of("a", CATALOG, create, child, child, assign),
+            steps_of("b", "deviceManagementScripts", create, assign),
+            steps_of("t", "notificationMessageTemplates", create, child),
+            steps_of("e", ACCESS, create, child),
+        ]
+    )
+
+    assert [(each.key, each.step.kind, each.phase) for each in placed] == [
+        ("t", create, Phase.FOUNDATIONS),
+        ("t", child, Phase.FOUNDATIONS),
+        ("a", create, Phase.POLICIES),
+        ("b", create, Phase.POLICIES),
+        ("a", child, Phase.CHILDREN),
+        ("a", child, Phase.CHILDREN),
+        ("a", assign, Phase.ASSIGNMENTS),
+        ("b", assign, Phase.ASSIGNMENTS),
+        ("e", create, Phase.ENTRA),
+        ("e", child, Phase.ENTRA),
+    ]
+    assert [each.depends_on for each in placed] == [(), (1,), (), (), (3,), (5,), (6,), (4,), (), (9,)]
+
+
+def test_priorities_are_set_last_and_ascending() -> None:
+    def ranked(key: str, rank: int) -> ItemSteps:
+        make = Step(kind=StepKind.CREATE, method="POST", path="/c")
+        assign = Step(kind=StepKind.ASSIGN, method="POST", path="{item}/assign")
+        order = Step(kind=StepKind.CHILD, method="POST", path="{item}/setPriority", body={"priority": rank})
+        return ItemSteps(key=key, policy_type=get_type("enrollment.limit"), steps=(make, order, assign))
+
+    placed = place_steps([ranked("a", 3), ranked("b", 1), ranked("c", 2)])
+
+    assert [each.key for each in placed if each.phase is Phase.PRIORITIES] == ["b", "c", "a"]
+    assert [each.phase for each in placed] == sorted(each.phase for each in placed)
+
+
+def test_what_a_foundation_needs_comes_before_it() -> None:
+    placed = place_steps(
+        [
+            steps_of("f", FILTERS, StepKind.CREATE, needs=frozenset({"c"})),
+            steps_of("c", CATALOG, StepKind.CREATE, needs=frozenset({"e"})),
+            steps_of("e", ACCESS, StepKind.CREATE),
+            steps_of("free", FILTERS, StepKind.CREATE),
+        ]
+    )
+
+    assert [each.key for each in placed] == ["free", "e", "c", "f"]
+    assert [each.depends_on for each in placed] == [(), (), (2,), (3,)]
 
 
 def test_equal_inputs_give_equal_plans_and_every_byte_counts() -> None:
@@ -749,3 +829,7 @@ def test_what_has_to_be_read_is_known_before() -> None:
     )
     assert ids_to_check(world, ids_named((policy,)))["groups"] == {PILOT, "g3"}
     assert ids_to_check(given(), {}) == {}
+    other = given(policy, **mapped("groups", "somebody else", to("g3")))
+    assert ids_to_check(other, ids_named((policy,)))["groups"] == {PILOT}
+    unknown = given(policy, **mapped("users", "u", to("v")))
+    assert "users" not in ids_to_check(unknown, ids_named((policy,)))

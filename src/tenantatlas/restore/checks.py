@@ -1,8 +1,8 @@
 """Looking at the tenant right before a write.
 
-    update, recreate    the live object is still as the preview saw it; what it is now is stored, for undo
-    create              the ids of that type and name; one that the preview did not see stops the item
-    some steps          is it needed at all? (Graph refuses to set a priority to its value)
+update, recreate    the live object is still as the preview saw it; what it is now is stored, for undo
+create              the ids of that type and name; one that the preview did not see stops the item
+some steps          is it needed at all? (Graph refuses to set a priority to its value)
 """
 
 from __future__ import annotations

@@ -257,12 +257,10 @@ class _Planner:
             ctx = replace(ctx, live=live)
             return (*writes.update_steps(ctx), *writes.assign_steps(ctx))
         steps = writes.create_steps(ctx)
-        if not steps:
-            return ()
-        if way is Action.RECREATE:
+        if steps and way is Action.RECREATE:
             removing = writes.delete_steps(replace(ctx, live=live))
             steps = (*(replace(step, kind=StepKind.DELETE) for step in removing), *steps)
-        if wanted.get("assignments"):
+        if steps and wanted.get("assignments"):
             steps = (*steps, *writes.assign_steps(ctx))
         return steps
 

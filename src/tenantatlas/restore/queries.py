@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tenantatlas.core import json
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
-from tenantatlas.policies.redact import redact
+from tenantatlas.policies.model import PolicyType
+from tenantatlas.policies.redact import REDACTED, redact
 from tenantatlas.policies.registry import get_type
+from tenantatlas.policies.secret_values import secret_places
 from tenantatlas.runs.models import RunItem
 
 from .models import Restore, RestoreItem, WriteRecord
@@ -119,11 +123,37 @@ def shown_writes(restore: Restore) -> list[ShownWrite]:
     """Every write of the plan, in order, with secrets replaced."""
     found = []
     for row in planned_items(restore).filter(writes__gt=0).select_related("restore__tenant"):
-        found += [_shown_write(row, facts) for facts in open_item(row)["writes"]]
+        opened = open_item(row)
+        hidden = _Hidden(get_type(row.type_key), opened["item"]["wanted"])
+        found += [_shown_write(row, facts, hidden) for facts in opened["writes"]]
     return sorted(found, key=lambda write: write.n)
 
 
-def _shown_write(row: RestoreItem, facts: Json) -> ShownWrite:
+class _Hidden:
+    """The secrets of one policy, wherever its writes carry them: also encoded, also without their context."""
+
+    def __init__(self, policy_type: PolicyType, wanted: Json) -> None:
+        self._type = policy_type
+        places = [found.place for found in secret_places(policy_type, wanted) if found.given]
+        self._values = {(place.key, json.dumps(place.value)) for place in places}
+        texts = [place.value for place in places if isinstance(place.value, str) and place.value]
+        self._texts = [*texts, *(base64.b64encode(text.encode()).decode() for text in texts)]
+
+    def hide(self, body: Json) -> Json:
+        """The body as people may see it."""
+        return redact(self._type, self._without(body, ""))
+
+    def _without(self, value: Json, name: str | int) -> Json:
+        if isinstance(value, dict):
+            return {key: self._without(child, key) for key, child in value.items()}
+        if isinstance(value, list):
+            return [self._without(child, name) for child in value]
+        if isinstance(value, str) and any(text in value for text in self._texts):
+            return REDACTED
+        return REDACTED if (name, json.dumps(value)) in self._values else value
+
+
+def _shown_write(row: RestoreItem, facts: Json, hidden: _Hidden) -> ShownWrite:
     body = facts["body"]
     return ShownWrite(
         n=facts["n"],
@@ -133,7 +163,7 @@ def _shown_write(row: RestoreItem, facts: Json) -> ShownWrite:
         family=facts["family"],
         method=facts["method"],
         path=facts["path"],
-        body=None if body is None else redact(get_type(row.type_key), body),
+        body=None if body is None else hidden.hide(body),
         why=facts["why"],
         expects=facts["expects"],
         depends_on=tuple(facts["depends_on"]),

@@ -37,7 +37,6 @@ _KIND_WORDS: Mapping[str, str] = {
     "roleScopeTags": "scope tag",
     "users": "user",
 }
-_DEFAULT_TAG = "0"
 
 
 class Verdict(StrEnum):
@@ -77,8 +76,6 @@ class Resolver:
 
     def resolve(self, found: Found) -> Resolution:
         """What is written in place of this id."""
-        if found.kind == "roleScopeTags" and found.id == _DEFAULT_TAG:
-            return self._resolved(found, _DEFAULT_TAG, how="same in every tenant")
         decision = self._given.mapping.get((found.kind, found.id))
         if decision is not None:
             return self._decided(found, decision)
