@@ -156,8 +156,13 @@ def _make_template() -> None:
 
 
 @contextlib.contextmanager
-def templates(server: str = "") -> Iterator[Callable[[], contextlib.AbstractContextManager[Install]]]:
-    """A maker of installs: on SQLite without a server, else each with a database of its own on it."""
+def templates(
+    server: str = "", *, fill: Callable[[Install], None] | None = None
+) -> Iterator[Callable[[], contextlib.AbstractContextManager[Install]]]:
+    """A maker of installs: on SQLite without a server, else each with a database of its own on it.
+
+    `fill` may do more with the template before it is copied.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tenantatlas-installs-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -165,6 +170,8 @@ def templates(server: str = "") -> Iterator[Callable[[], contextlib.AbstractCont
         home = folder / "template"
         home.mkdir()
         Install(home, url).call(_make_template)
+        if fill is not None:
+            fill(Install(home, url))
         numbers = iter(range(1_000_000))
 
         @contextlib.contextmanager

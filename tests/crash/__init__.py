@@ -1,0 +1,1 @@
+"""Killed anywhere, everything ends as if nothing had happened."""
