@@ -5,12 +5,16 @@ Where PostgreSQL is, the suite's harness says once it has started one.
 
 import atexit
 import os
+import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
-_home = Path(os.environ.get("ATLAS_TEST_HOME") or tempfile.mkdtemp(prefix="tenantatlas-test-"))
-if "ATLAS_TEST_HOME" not in os.environ:
+_fresh = Path(tempfile.gettempdir()) / f"tenantatlas-test-{secrets.token_hex(6)}"
+_home = Path(os.environ.get("ATLAS_TEST_HOME") or _fresh)
+if _home == _fresh and "pytest" in sys.modules:  # type checkers load these settings too, and leave no folder
+    _home.mkdir(mode=0o700)
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith("ATLAS_") and "_TEST_" not in name]:
     del os.environ[_name]
