@@ -6,9 +6,9 @@ from tenantatlas.core.json import Json
 
 from . import bodies
 from .errors import AnswerError, Style, bad_request, no_route, not_found
+from .expanding import ZERO_GUID, assignment_rows
 from .facts import Assignments, Call, Reply
 from .objects import State
-from .reading import ZERO_GUID, assignment_rows
 from .seeding import count_children
 
 VIRTUAL_GROUPS = frozenset({"acacacac-9df4-4c7d-9d50-4ef0226f57a9", "adadadad-808e-44e2-905a-0b7873a8a531"})

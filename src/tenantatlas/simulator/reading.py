@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 from tenantatlas.core.json import Json
 
-from .errors import AnswerError, bad_request, no_route, not_found, unknown_segment
-from .facts import Call, Child, Collection, ExpandSupport, FilterSupport, Reply
+from .errors import bad_request, no_route, not_found, unknown_segment
+from .expanding import (
+    assignment_rows,
+    check_nested,
+    child_row,
+    expand_into,
+    expandable,
+    nested_row,
+)
+from .facts import Call, Child, Collection, FilterSupport, Reply
 from .filters import parse_filter
-from .odata import Expand, Query, parse_query, select
+from .odata import Query, select
 from .paging import continue_after, next_link
 from .routes import Route, Segment
 
@@ -19,7 +27,6 @@ if TYPE_CHECKING:
 
 #: What v1.0 does not show where no schema says so.
 _BETA_ONLY = frozenset({"roleScopeTagIds", "supportsScopeTags", "deviceManagementApplicabilityRuleOsEdition"})
-ZERO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 def read(call: Call, route: Route) -> Reply:
@@ -99,7 +106,7 @@ def _list(call: Call, route: Route) -> Reply:
     collection, query = call.collection, call.query
     _refuse_options(collection, query)
     for expand in query.expand:
-        _expandable(call, expand, on_list=True)
+        expandable(call, expand, on_list=True)
     view = "filtered" if query.filter else "list"
     rows = call.tenant.listed(collection.key, view)
     rows = _filtered(call, rows)
@@ -171,7 +178,7 @@ def item_body(call: Call, found: SimObject, state: State, *, view: str = "item")
     if query.select:
         body = select(body, query.select)
     for expand in query.expand:
-        _expand(call, found, state, body, expand, on_list=view == "list")
+        expand_into(call, found, state, body, expand, on_list=view == "list")
     if _metadata(call) == "full":
         _annotate(call, found, body)
     return body
@@ -216,81 +223,6 @@ def _annotate(call: Call, found: SimObject, body: dict[str, Json]) -> None:
         body[f"{name}@odata.navigationLink"] = f"{here}/{name}"
 
 
-# expansion
-
-
-def _expandable(call: Call, expand: Expand, *, on_list: bool) -> ExpandSupport:
-    collection = call.collection
-    rules = collection.assignments
-    child = collection.child(expand.name)
-    support = ExpandSupport.REFUSED
-    if expand.name == "assignments" and rules is not None:
-        support = rules.on_list if on_list else rules.on_item
-    elif child is not None:
-        support = child.on_list if on_list else child.on_item
-    if support is ExpandSupport.REFUSED:
-        raise bad_request(
-            f"Parsing OData Select and Expand failed: Could not find a property named '{expand.name}' on "
-            f"type 'microsoft.graph.{collection.entity}'.",
-            intune=collection.intune,
-        )
-    if child is not None:
-        _check_nested(child, expand.query)
-    return support
-
-
-def _check_nested(child: Child, query: Query) -> None:
-    for inner in query.expand:
-        if inner.name not in child.nested or inner.query.expand:
-            raise bad_request(
-                f"Parsing OData Select and Expand failed: Could not find a property named '{inner.name}' "
-                f"on type 'microsoft.graph.{child.entity}'."
-            )
-
-
-def _expand(
-    call: Call, found: SimObject, state: State, body: dict[str, Json], expand: Expand, *, on_list: bool
-) -> None:
-    support = _expandable(call, expand, on_list=on_list)
-    child = call.collection.child(expand.name)
-    if support is ExpandSupport.EMPTY:
-        body[expand.name] = []
-    elif child is None:
-        rules, built_in = call.collection.assignments, call.collection.built_in
-        if rules is not None and rules.absent_on_built_in and built_in is not None and built_in(state.body):
-            return
-        body["assignments"] = assignment_rows(call.collection, state)
-    elif child.single:
-        rows = state.rows(child.name)
-        body[child.name] = _child_row(child, rows[0], expand.query) if rows else None
-    else:
-        _expand_page(call, found, state, body, child, expand.query)
-
-
-def _expand_page(
-    call: Call, found: SimObject, state: State, body: dict[str, Json], child: Child, query: Query
-) -> None:
-    rows = state.rows(child.name)
-    size = call.world.page_size or child.page_size
-    body[child.name] = [_child_row(child, row, query) for row in rows[:size]]
-    if len(rows) > size and child.routed:
-        path = f"/{call.version}{call.collection.path}('{found.id}')/{child.name}"
-        bare = _bare(call, "")
-        body[f"{child.name}@odata.nextLink"] = next_link(bare, path, size)
-
-
-def _bare(call: Call, raw: str) -> Call:
-    return Call(
-        world=call.world,
-        tenant=call.tenant,
-        collection=call.collection,
-        request=call.request,
-        query=parse_query(raw),
-        version=call.version,
-        graph=call.graph,
-    )
-
-
 # below an object
 
 
@@ -315,24 +247,6 @@ def _read_assignments(call: Call, route: Route, state: State) -> Reply:
     return _page(call, route, assignment_rows(call.collection, state), size=call.collection.page_size)
 
 
-def assignment_rows(collection: Collection, state: State) -> list[Json]:
-    """The assignments as they are shown."""
-    return [_shown_assignment(collection, row) for row in state.rows("assignments")]
-
-
-def _shown_assignment(collection: Collection, row: Json) -> Json:
-    rules = collection.assignments
-    target = dict(row.get("target") or {})
-    has_filter = target.get("deviceAndAppManagementAssignmentFilterId")
-    if rules is not None and rules.zero_filter and not has_filter:
-        target["deviceAndAppManagementAssignmentFilterId"] = ZERO_GUID
-        target["deviceAndAppManagementAssignmentFilterType"] = rules.zero_filter
-    else:
-        target.setdefault("deviceAndAppManagementAssignmentFilterId", None)
-        target.setdefault("deviceAndAppManagementAssignmentFilterType", "none")
-    return {**row, "target": target}
-
-
 def _read_child(call: Call, route: Route, state: State, child: Child, rest: Sequence[Segment]) -> Reply:
     if not child.routed or child.cast != bool(call.cast):
         raise no_route("singleton/navigation/key/navigation")
@@ -342,15 +256,15 @@ def _read_child(call: Call, route: Route, state: State, child: Child, rest: Sequ
     if rest:
         return _read_child_row(call, route, child, rows, rest)
     for inner in call.query.expand:
-        _check_nested(child, Query(expand=(inner,)))
-    shown = [_child_row(child, row, call.query) for row in rows]
+        check_nested(child, Query(expand=(inner,)))
+    shown = [child_row(child, row, call.query) for row in rows]
     return _page(call, route, shown, size=child.page_size, counted=child.counted)
 
 
 def _read_single(call: Call, child: Child, rows: Sequence[Json]) -> Reply:
     if not rows:
         raise not_found(child.name, intune=call.collection.intune)
-    return Reply(status=200, body=_with_context(call, _child_row(child, rows[0], call.query), entity=True))
+    return Reply(status=200, body=_with_context(call, child_row(child, rows[0], call.query), entity=True))
 
 
 def _read_child_row(
@@ -361,61 +275,17 @@ def _read_child_row(
     if row is None:
         raise not_found(rest[0].text, intune=call.collection.intune)
     if len(rest) == 1:
-        return Reply(status=200, body=_with_context(call, _child_row(child, row, call.query), entity=True))
+        return Reply(status=200, body=_with_context(call, child_row(child, row, call.query), entity=True))
     nested = rest[1].text
     if nested not in child.nested:
         raise unknown_segment(nested)
     value = row.get(nested)
     if isinstance(value, list):
-        shown = [_nested_row(each, call.query) for each in value]
+        shown = [nested_row(each, call.query) for each in value]
         return _page(call, route, shown, size=child.page_size)
     if value is None:
         raise not_found(nested, intune=call.collection.intune)
     return Reply(status=200, body=_with_context(call, dict(value), entity=True))
-
-
-def _nested_row(row: Json, query: Query) -> Json:
-    shown = {key: value for key, value in row.items() if not isinstance(value, dict)}
-    for expand in query.expand:
-        if expand.query.expand or expand.name not in row:
-            raise bad_request(
-                f"Parsing OData Select and Expand failed: Could not find a property named '{expand.name}'."
-            )
-        shown[expand.name] = row[expand.name]
-    return shown
-
-
-def _child_row(child: Child, row: Json, query: Query) -> Json:
-    shown = {key: value for key, value in row.items() if key not in child.nested}
-    if query.select:
-        shown = select(shown, query.select)
-    for expand in query.expand:
-        if expand.name in child.nested:
-            shown[expand.name] = _nested_value(row, expand)
-    return shown
-
-
-def _nested_value(row: Json, expand: Expand) -> Json:
-    if expand.name == "settingDefinitions":
-        return [{"id": name} for name in setting_definition_ids(row.get("settingInstance"))]
-    value = row.get(expand.name)
-    if isinstance(value, dict) and expand.query.select:
-        return select(value, expand.query.select)
-    return value if value is not None else []
-
-
-def setting_definition_ids(value: Json) -> list[str]:
-    """Every setting definition that a setting names, outermost first."""
-    found: list[str] = []
-    if isinstance(value, dict):
-        if isinstance(value.get("settingDefinitionId"), str):
-            found.append(value["settingDefinitionId"])
-        for inner in value.values():
-            found.extend(setting_definition_ids(inner))
-    elif isinstance(value, list):
-        for inner in value:
-            found.extend(setting_definition_ids(inner))
-    return found
 
 
 def _page(call: Call, route: Route, rows: list[Json], *, size: int, counted: bool = False) -> Reply:
@@ -437,6 +307,3 @@ def _run_function(call: Call, segment: Segment, *, on_collection: bool = False) 
         raise unknown_segment(segment.text)
     call.parameters = segment.parameters
     return action.handler(call, None)
-
-
-__all__ = ["AnswerError", "assignment_rows", "find", "item_body", "read", "setting_definition_ids"]

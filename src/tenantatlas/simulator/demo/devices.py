@@ -1,26 +1,14 @@
-"""Contoso's device configurations, compliance policies, scripts and administrative templates."""
+"""Contoso's device configurations."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
 from tenantatlas.core.ids import stable_id
 from tenantatlas.simulator.tenants import SimTenant
 
-from .people import all_devices, group_id, not_group, to_group
-
-_TEMPLATES = (
-    "Device not compliant - first notice",
-    "Device not compliant - last notice",
-    "Password expired",
-    "Lost device",
-)
-
-
-def _encode(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+from .people import all_devices, encode, to_group
 
 
 def configuration(kind: str, name: str, assignments: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -125,7 +113,7 @@ def _apple() -> Iterator[dict[str, Any]]:
             [to_group("All corporate Macs")],
             payloadName=name,
             payloadFileName=f"{name.split(' - ')[1].lower().replace(' ', '-')}.mobileconfig",
-            payload=_encode(f"<?xml version='1.0'?><plist><string>{name}</string></plist>"),
+            payload=encode(f"<?xml version='1.0'?><plist><string>{name}</string></plist>"),
         )
 
 
@@ -192,7 +180,7 @@ def _custom() -> Iterator[dict[str, Any]]:
                 "description": None,
                 "omaUri": "./Device/Vendor/MSFT/Policy/Config/Start/StartLayout",
                 "fileName": "layout.xml",
-                "value": _encode(
+                "value": encode(
                     "<LayoutModificationTemplate><Group>Contoso</Group></LayoutModificationTemplate>"
                 ),
                 "isEncrypted": True,
@@ -202,7 +190,7 @@ def _custom() -> Iterator[dict[str, Any]]:
 
 
 def _certificates() -> Iterator[dict[str, Any]]:
-    der = _encode("the demo's root certificate, which nobody trusts")
+    der = encode("the demo's root certificate, which nobody trusts")
     windows = [to_group("All corporate Windows devices")]
     root = configuration(
         "windows81TrustedRootCertificate",
@@ -259,359 +247,3 @@ def seed_configurations(tenant: SimTenant) -> None:
     for source in (_windows, _rings, _apple, _android, _custom, _certificates, _networks):
         for body in source():
             tenant.put("/deviceManagement/deviceConfigurations", body)
-
-
-# compliance
-
-
-def template_id(name: str) -> str:
-    """The id of one of Contoso's notification templates."""
-    return stable_id("demo template", name)
-
-
-def _actions(*, notice: str = "") -> list[dict[str, Any]]:
-    block = {
-        "actionType": "block",
-        "gracePeriodHours": 24,
-        "notificationTemplateId": "00000000-0000-0000-0000-000000000000",
-        "notificationMessageCCList": [],
-    }
-    tell = {
-        "actionType": "notification",
-        "gracePeriodHours": 0,
-        "notificationTemplateId": template_id(notice) if notice else "",
-        "notificationMessageCCList": [group_id("Helpdesk")],
-    }
-    rows = [tell, block] if notice else [block]
-    return [{"ruleName": None, "scheduledActionConfigurations": rows}]
-
-
-def _compliance() -> Iterator[dict[str, Any]]:
-    for kind, platform, groups, more in (
-        (
-            "windows10CompliancePolicy",
-            "Windows",
-            ("All employees", "Developers", "Executives", "Contractors"),
-            {
-                "bitLockerEnabled": True,
-                "secureBootEnabled": True,
-                "passwordRequired": True,
-                "osMinimumVersion": "10.0.22631.0",
-            },
-        ),
-        (
-            "iosCompliancePolicy",
-            "iOS",
-            ("All employees", "Executives"),
-            {"passcodeRequired": True, "passcodeMinimumLength": 6, "securityBlockJailbrokenDevices": True},
-        ),
-        (
-            "macOSCompliancePolicy",
-            "macOS",
-            ("All employees", "Developers"),
-            {"passwordRequired": True, "storageRequireEncryption": True, "firewallEnabled": True},
-        ),
-        (
-            "androidWorkProfileCompliancePolicy",
-            "Android work profile",
-            ("Android work profile users",),
-            {"passwordRequired": True, "securityBlockJailbrokenDevices": True},
-        ),
-        (
-            "androidDeviceOwnerCompliancePolicy",
-            "Android fully managed",
-            ("Frontline workers",),
-            {"passwordRequired": True, "storageRequireEncryption": True},
-        ),
-    ):
-        for index, group in enumerate(groups):
-            name = f"Compliance - {platform} - {group}"
-            yield {
-                "@odata.type": f"#microsoft.graph.{kind}",
-                "id": stable_id("demo compliance", name),
-                "displayName": name,
-                "description": "Devices that fail lose access to company data",
-                "roleScopeTagIds": ["0"],
-                "scheduledActionsForRule": _actions(notice=_TEMPLATES[index % 2]),
-                "assignments": [to_group(group), not_group("Service accounts")],
-                **more,
-            }
-
-
-def seed_compliance(tenant: SimTenant) -> None:
-    """Put compliance policies and their messages there."""
-    for name in _TEMPLATES:
-        messages = [
-            {
-                "locale": locale,
-                "subject": f"{name} ({locale})",
-                "messageTemplate": text,
-                "isDefault": locale == "en-us",
-            }
-            for locale, text in (
-                ("en-us", "Hello {{UserName}}, please update {{DeviceName}}."),
-                ("de-de", "Hallo {{UserName}}, bitte aktualisieren Sie {{DeviceName}}."),
-                ("es-es", "Hola {{UserName}}, actualice {{DeviceName}}."),
-            )
-        ]
-        tenant.put(
-            "/deviceManagement/notificationMessageTemplates",
-            {
-                "id": template_id(name),
-                "displayName": name,
-                "description": None,
-                "defaultLocale": "en-us",
-                "brandingOptions": "includeCompanyLogo,includeCompanyName",
-                "localizedNotificationMessages": messages,
-            },
-        )
-    for name in ("Antivirus of a third party", "Encryption of data drives"):
-        tenant.put(
-            "/deviceManagement/deviceComplianceScripts",
-            {
-                "id": stable_id("demo compliance script", name),
-                "displayName": name,
-                "publisher": "Contoso",
-                "runAsAccount": "system",
-                "enforceSignatureCheck": False,
-                "runAs32Bit": False,
-                "detectionScriptContent": _encode(
-                    f"# {name}\n@{{ Installed = $true }} | ConvertTo-Json -Compress"
-                ),
-            },
-        )
-    for body in _compliance():
-        tenant.put("/deviceManagement/deviceCompliancePolicies", body)
-
-
-# scripts
-
-_POWERSHELL = (
-    "Remove consumer apps",
-    "Set time zone",
-    "Map network drives",
-    "Install root certificates",
-    "Disable fast startup",
-    "Set corporate wallpaper",
-    "Register scheduled maintenance",
-    "Enable remote help",
-    "Clean temporary files",
-    "Set DNS suffix",
-    "Rename device by serial",
-    "Configure printers in Berlin",
-    "Configure printers in Madrid",
-    "Configure printers in Seattle",
-)
-_SHELL = (
-    "Install Rosetta",
-    "Set hostname",
-    "Configure dock",
-    "Install company fonts",
-    "Disable guest account",
-    "Rotate local logs",
-)
-_REMEDIATIONS = (
-    "Restart stopped print spooler",
-    "Renew expiring certificates",
-    "Repair Windows Update components",
-    "Reset broken Company Portal",
-    "Enforce time synchronisation",
-    "Free disk space",
-    "Remove stale profiles",
-)
-
-
-def seed_scripts(tenant: SimTenant) -> None:
-    """Put the scripts there."""
-    for index, name in enumerate(_POWERSHELL):
-        tenant.put("/deviceManagement/deviceManagementScripts", _powershell(index, name))
-    for index, name in enumerate(_SHELL):
-        tenant.put("/deviceManagement/deviceShellScripts", _shell(index, name))
-    for name in ("Battery cycles", "FileVault recovery key type", "Installed Xcode"):
-        tenant.put("/deviceManagement/deviceCustomAttributeShellScripts", _attribute(name))
-    for index, name in enumerate(_REMEDIATIONS):
-        tenant.put("/deviceManagement/deviceHealthScripts", _remediation(index, name))
-
-
-def _powershell(index: int, name: str) -> dict[str, Any]:
-    file = f"{name.replace(' ', '-')}.ps1"
-    group = ("All corporate Windows devices", "Pilot Windows devices", "Autopilot devices")[index % 3]
-    return {
-        "id": stable_id("demo script", name),
-        "displayName": name,
-        "description": f"Runs once: {name.lower()}",
-        "fileName": file,
-        "scriptContent": _encode(f"# {file}\n$ErrorActionPreference = 'Stop'\nWrite-Output '{name}'\n"),
-        "runAsAccount": "user" if "drives" in name else "system",
-        "enforceSignatureCheck": False,
-        "runAs32Bit": False,
-        "roleScopeTagIds": ["0"],
-        "assignments": [to_group(group)],
-    }
-
-
-def _shell(index: int, name: str) -> dict[str, Any]:
-    file = f"{name.lower().replace(' ', '-')}.sh"
-    return {
-        "id": stable_id("demo shell script", name),
-        "displayName": name,
-        "description": "",
-        "fileName": file,
-        "scriptContent": _encode(f"#!/bin/zsh\n# {file}\necho '{name}'\n"),
-        "runAsAccount": "system",
-        "blockExecutionNotifications": True,
-        "executionFrequency": "P1D" if index % 2 else "PT0S",
-        "retryCount": 3,
-        "roleScopeTagIds": ["0"],
-        "assignments": [to_group("All corporate Macs")],
-    }
-
-
-def _attribute(name: str) -> dict[str, Any]:
-    return {
-        "id": stable_id("demo attribute", name),
-        "displayName": name,
-        "description": "",
-        "customAttributeName": name,
-        "customAttributeType": "string",
-        "fileName": f"{name.lower().replace(' ', '-')}.sh",
-        "scriptContent": _encode(f"#!/bin/zsh\necho '{name}'\n"),
-        "runAsAccount": "system",
-        "roleScopeTagIds": ["0"],
-        "assignments": [to_group("All corporate Macs")],
-    }
-
-
-def _remediation(index: int, name: str) -> dict[str, Any]:
-    schedule = {
-        "@odata.type": "#microsoft.graph.deviceHealthScriptDailySchedule",
-        "interval": 1,
-        "useUtc": False,
-        "time": "11:30:00.0000000",
-    }
-    row = {
-        **to_group("All corporate Windows devices"),
-        "runRemediationScript": index % 2 == 0,
-        "runSchedule": schedule,
-    }
-    return {
-        "id": stable_id("demo remediation", name),
-        "displayName": name,
-        "description": f"Looks daily: {name.lower()}",
-        "publisher": "Contoso",
-        "runAsAccount": "system",
-        "enforceSignatureCheck": False,
-        "runAs32Bit": False,
-        "isGlobalScript": False,
-        "detectionScriptContent": _encode(f"# detect: {name}\nexit 0\n"),
-        "remediationScriptContent": _encode(f"# remediate: {name}\nexit 0\n"),
-        "roleScopeTagIds": ["0"],
-        "assignments": [row],
-    }
-
-
-# administrative templates
-
-_ADMX = (
-    (
-        "Google Chrome - Security",
-        "\\Google\\Google Chrome",
-        ("Enable Safe Browsing", "Block third-party cookies", "Allow sync", "Set the home page"),
-    ),
-    (
-        "Google Chrome - Extensions",
-        "\\Google\\Google Chrome\\Extensions",
-        ("Configure the allow list", "Block external extensions"),
-    ),
-    (
-        "Windows - Remote Desktop",
-        "\\Windows Components\\Remote Desktop Services",
-        (
-            "Require network level authentication",
-            "Set client connection encryption level",
-            "Do not allow drive redirection",
-        ),
-    ),
-    (
-        "Windows - Event log sizes",
-        "\\Windows Components\\Event Log Service",
-        (
-            "Maximum size of the application log",
-            "Maximum size of the security log",
-            "Maximum size of the system log",
-        ),
-    ),
-    (
-        "Windows - Autoplay",
-        "\\Windows Components\\AutoPlay Policies",
-        ("Turn off Autoplay", "Disallow Autoplay for non-volume devices"),
-    ),
-    (
-        "Office - Privacy",
-        "\\Microsoft Office 2016\\Privacy",
-        ("Configure diagnostic data", "Allow optional connected experiences"),
-    ),
-    (
-        "Office - Trust center",
-        "\\Microsoft Office 2016\\Security",
-        ("Block macros in files from the Internet", "Turn off trusted documents"),
-    ),
-    (
-        "Windows - Printing",
-        "\\Printers",
-        ("Limit driver installation to administrators", "Point and print restrictions"),
-    ),
-    (
-        "Windows - Logon screen",
-        "\\System\\Logon",
-        ("Do not display network selection UI", "Turn off picture password sign-in"),
-    ),
-    ("Zoom - Meetings", "\\Zoom", ("Require authentication", "Disable file transfer")),
-)
-
-
-def seed_admx(tenant: SimTenant) -> None:
-    """Put the administrative templates there, with the definitions that they name."""
-    for index, (name, category, titles) in enumerate(_ADMX):
-        group = ("All corporate Windows devices", "Pilot Windows devices", "Finance")[index % 3]
-        tenant.put(
-            "/deviceManagement/groupPolicyConfigurations",
-            {
-                "id": stable_id("demo admx", name),
-                "displayName": name,
-                "description": f"{name} by administrative template",
-                "roleScopeTagIds": ["0"],
-                "policyConfigurationIngestionType": "custom" if name.startswith("Zoom") else "builtIn",
-                "definitionValues": [_value(title, category) for title in titles],
-                "assignments": [to_group(group)],
-            },
-        )
-
-
-def _value(title: str, category: str) -> dict[str, Any]:
-    numeric = "size" in title.lower() or "level" in title.lower()
-    kind = "DecimalTextBox" if numeric else "TextBox"
-    presentation = {
-        "@odata.type": f"#microsoft.graph.groupPolicyPresentation{kind}",
-        "id": stable_id("demo presentation", category, title),
-        "label": f"{title}:",
-    }
-    definition = {
-        "id": stable_id("demo definition", category, title),
-        "displayName": title,
-        "categoryPath": category,
-        "classType": "machine",
-        "policyType": "admxIngested" if category == "\\Zoom" else "admxBacked",
-    }
-    value: dict[str, Any] = {
-        "@odata.type": f"#microsoft.graph.groupPolicyPresentationValue{'Decimal' if numeric else 'Text'}",
-        "value": 32768 if numeric else f"contoso {title.lower()[:20]}",
-        "presentation": presentation,
-    }
-    return {
-        "id": stable_id("demo definition value", category, title),
-        "enabled": not title.startswith(("Allow", "Turn off trusted")),
-        "configurationType": "policy",
-        "definition": definition,
-        "presentationValues": [value],
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from tenantatlas.core.ids import stable_id
@@ -66,6 +67,11 @@ _MOBILE_APPS = (
     ("androidManagedStoreApp", "Managed Home Screen"),
     ("win32LobApp", "7-Zip"),
 )
+
+
+def encode(text: str) -> str:
+    """Base64, as Graph carries scripts and payloads."""
+    return base64.b64encode(text.encode()).decode()
 
 
 def group_id(name: str) -> str:

@@ -9,9 +9,12 @@ from tenantatlas.simulator.simulator import Simulator
 
 from .access import seed_access
 from .catalog import seed_catalog
-from .devices import seed_admx, seed_compliance, seed_configurations, seed_scripts
+from .compliance import seed_compliance
+from .devices import seed_configurations
 from .enrollment import seed_enrollment
 from .people import GROUPS, seed_people
+from .scripts import seed_scripts
+from .templates import seed_admx
 
 TENANT = stable_id("demo tenant")
 CLIENT_ID = stable_id("demo client")
