@@ -19,8 +19,8 @@ from tenantatlas.core.errors import (
     Throttled,
     Unavailable,
 )
-from tenantatlas.runs import dispatch, executor, journal
-from tenantatlas.runs.executor import Crew, Hand, Word
+from tenantatlas.runs import dispatch, executor, items, journal, lanes
+from tenantatlas.runs.context import Crew, Hand, Word, WorkContext
 from tenantatlas.runs.lifecycle import ItemState, Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
 from tenantatlas.runs.registry import Fenced, ItemResult, ItemSpec
@@ -200,9 +200,9 @@ def test_a_result_for_an_item_that_has_ended_is_refused(cast):
     hand, same = alone(run)
     executor.begin(run.pk, hand=hand, **same)
     executor.plan(run.pk, hand=hand, **same)
-    journal.record_results(run.pk, results=[done], **same)
+    items.record_results(run.pk, results=[done], **same)
     with pytest.raises(ValueError, match="2 results for 1 open items"):
-        journal.record_results(run.pk, results=[done, ItemResult(key="b", state=ItemState.FAILED)], **same)
+        items.record_results(run.pk, results=[done, ItemResult(key="b", state=ItemState.FAILED)], **same)
     assert states(run)["b"] == "pending"
 
 
@@ -245,8 +245,8 @@ def test_a_result_can_be_stored_before_the_chunk_is_over(cast):
     hand, same = alone(run)
     executor.begin(run.pk, hand=hand, **same)
     executor.plan(run.pk, hand=hand, **same)
-    context = executor.WorkContext(fresh(run), op=Early(), hand=hand)
-    executor._do_chunk(context, journal.take_items(run.pk, lane="lane0", size=3, **same))
+    context = WorkContext(fresh(run), op=Early(), hand=hand)
+    lanes._do_chunk(context, items.take_items(run.pk, lane="lane0", size=3, **same))
     assert states(run) == {"a": "succeeded"}
 
 
@@ -395,7 +395,7 @@ def begun(cast, operation="toy.play", names="abcd"):
     hand, same = alone(run)
     assert executor.begin(run.pk, hand=hand, **same) is Word.GO
     assert executor.plan(run.pk, hand=hand, **same) is Word.GO
-    journal.take_items(run.pk, lane="lane0", size=2, **same)
+    items.take_items(run.pk, lane="lane0", size=2, **same)
     toys.told.clear()
     return run
 
@@ -418,7 +418,7 @@ def test_a_zombie_is_fenced_everywhere(cast):
     for part in (executor.begin, executor.plan, executor.work, executor.finish):
         assert part(run.pk, dispatch=1, hand=Hand.alone("w1")) is Word.GONE
     assert toys.told == []
-    zombie = executor.WorkContext(fresh(run), op=toys.Play(), hand=Hand.alone("w1"))
+    zombie = WorkContext(fresh(run), op=toys.Play(), hand=Hand.alone("w1"))
     zombie.dispatch = 1
     for act in (
         zombie.beat,

@@ -19,8 +19,8 @@ from tenantatlas.audit.queries import verify_chain
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Rejected, Throttled
 from tenantatlas.notifications.models import Notification
-from tenantatlas.runs import executor, journal
-from tenantatlas.runs.executor import Hand, Word
+from tenantatlas.runs import executor, items, journal
+from tenantatlas.runs.context import Hand, Word
 from tenantatlas.runs.lifecycle import RunStatus, Trigger, may_become
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
 from tenantatlas.runs.services import cancel_run, start_run
@@ -106,7 +106,7 @@ class RunLife(RuleBasedStateMachine):
         dispatch, word, part = self.believes.get(worker, (0, Word.GONE, 0))
         row = self.row()
         if word is Word.GO and part >= 2 and row.dispatch == dispatch and row.status == RunStatus.RUNNING:
-            journal.take_items(self.run.pk, dispatch=dispatch, lane="lane0", size=2)
+            items.take_items(self.run.pk, dispatch=dispatch, lane="lane0", size=2)
         self.crash(worker)
 
     @rule()

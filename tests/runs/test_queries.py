@@ -8,8 +8,8 @@ import pytest
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import NotFound, Rejected, Throttled
-from tenantatlas.runs import dispatch, executor, journal, queries, rescue
-from tenantatlas.runs.executor import Hand
+from tenantatlas.runs import dispatch, executor, items, journal, queries, rescue
+from tenantatlas.runs.context import Hand
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.queries import RunFilters
@@ -141,8 +141,8 @@ def test_percent_only_when_the_total_can_be_trusted(cast):
     assert (planning.percent, planning.sentence) == (None, "Play with toys: planning")
     executor.plan(run.pk, dispatch=1, hand=hand)
     for name in "abcdef":
-        journal.take_items(run.pk, dispatch=1, lane="lane0", size=1)
-        journal.record_results(run.pk, dispatch=1, results=[toys.ItemResult(key=name, state=SUCCEEDED)])
+        items.take_items(run.pk, dispatch=1, lane="lane0", size=1)
+        items.record_results(run.pk, dispatch=1, results=[toys.ItemResult(key=name, state=SUCCEEDED)])
     OperationRun.all_tenants.filter(pk=run.pk).update(started_at=clock.now() - timedelta(seconds=60))
     working = queries.progress(fresh(run))
     assert (working.percent, working.sentence) == (75, "Play with toys: 6 of 8")

@@ -10,7 +10,7 @@ from tenantatlas.audit.models import AuditEntry
 from tenantatlas.audit.queries import verify_chain
 from tenantatlas.core.errors import Conflict, InputError, NotAllowed, NotFound, WritesHeld
 from tenantatlas.notifications.models import Notification
-from tenantatlas.runs import dispatch, journal
+from tenantatlas.runs import chronicle, dispatch, journal
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
 from tenantatlas.runs.services import cancel_run, retry_failed_items, start_run
@@ -199,7 +199,7 @@ def test_nothing_is_written_down_about_a_start_that_joins(cast):
 
 
 def test_a_start_that_fails_half_way_leaves_nothing(cast, monkeypatch):
-    monkeypatch.setattr(journal, "record_event", lambda **_: 1 / 0)
+    monkeypatch.setattr(chronicle, "record_event", lambda **_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         start(cast)
     assert not OperationRun.all_tenants.exists()

@@ -18,6 +18,7 @@ from tenantatlas.core import ids
 from tenantatlas.core.errors import DispatchFailed
 
 from . import executor, journal
+from .context import Hand
 from .lifecycle import Trigger
 from .models import OperationRun, Worker
 
@@ -140,6 +141,6 @@ def run_inline(run: OperationRun) -> OperationRun:
 
     Tests use it; it also works inside a transaction.
     """
-    executor.execute(run.pk, dispatch=run.dispatch, hand=executor.Hand.alone(f"inline-{ids.fresh_id()[:8]}"))
+    executor.execute(run.pk, dispatch=run.dispatch, hand=Hand.alone(f"inline-{ids.fresh_id()[:8]}"))
     worked: OperationRun = OperationRun.all_tenants.select_related("tenant").get(pk=run.pk)
     return worked

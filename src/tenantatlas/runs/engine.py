@@ -31,7 +31,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import StorageFailed
 
 from . import executor
-from .executor import Hand, Word
+from .context import Hand, Word
 from .lock import HomeLock
 from .models import Installation
 

@@ -1,4 +1,4 @@
-"""The only writer of runs and their items.
+"""The only writer of runs (their items: `items`).
 
 Every change is a guarded update: it names what it believes (status, dispatch number, item state), and the
 number of rows changed is checked. A worker whose dispatch number is no longer the run's changes nothing
@@ -8,7 +8,6 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,16 +16,16 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, F, Max, Min, Q
 from django.db.models.functions import Coalesce
 
-from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, Conflict
 from tenantatlas.core.json import Json
 from tenantatlas.core.log import redact_text
-from tenantatlas.notifications.services import notify_user
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 
 from . import registry
+from .chronicle import audit_run, notify_initiator, tell_timeline, tell_timeline_of, tell_wait
+from .items import INSERT_AT_ONCE, beat, items_of, store_counts
 from .lifecycle import (
     BAD_ITEM_STATES,
     OPEN_ITEM_STATES,
@@ -42,16 +41,14 @@ from .lifecycle import (
     count_items,
     roll_up,
 )
-from .models import OperationRun, RunEvent, RunItem
-from .registry import Fenced, ItemResult, ItemSpec
+from .models import OperationRun, RunItem
+from .registry import Fenced
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
 
 #: How many runs of one tenant the engine is given at a time.
 RUNS_PER_TENANT = 3
-_INSERT_AT_ONCE = 500
-_KEYS_AT_ONCE = 500
 _FAILURES_KEPT = 20
 _ATTEMPTS_TO_OPEN = 50
 
@@ -94,10 +91,6 @@ def _runs() -> Any:
     return OperationRun.all_tenants
 
 
-def _items(run_id: int) -> Any:
-    return RunItem.all_tenants.filter(run_id=run_id)
-
-
 def describe_error(error: AtlasError) -> dict[str, str]:
     """An error as a run keeps it: stable code, short sanitised message, hint."""
     return {
@@ -129,9 +122,11 @@ def insert_run(new: NewRun) -> OperationRun:
         context=dict(new.parent.context) if new.parent else {},
     )
     run.save(force_insert=True)
-    _tell_timeline(run, EventKind.QUEUED, f"Started by {run.initiator_name}")
-    _audit(run, "started", actor=new.actor, details={"trigger": run.trigger, "params": run.params})
-    _notify(run, title=f"{registry.label_of(run.operation)}: {run.subject}", body="Queued", tone="info")
+    tell_timeline(run, EventKind.QUEUED, f"Started by {run.initiator_name}")
+    audit_run(run, "started", actor=new.actor, details={"trigger": run.trigger, "params": run.params})
+    notify_initiator(
+        run, title=f"{registry.label_of(run.operation)}: {run.subject}", body="Queued", tone="info"
+    )
     return run
 
 
@@ -172,9 +167,9 @@ def copy_failed_items(source: OperationRun, child: OperationRun) -> int:
             position=position,
             **{name: getattr(item, name) for name in ("key", "label", "type_key", "lane", "payload")},
         )
-        for position, item in enumerate(_items(source.pk).filter(state__in=wanted).order_by("position"))
+        for position, item in enumerate(items_of(source.pk).filter(state__in=wanted).order_by("position"))
     ]
-    RunItem.all_tenants.bulk_create(rows, batch_size=_INSERT_AT_ONCE)
+    RunItem.all_tenants.bulk_create(rows, batch_size=INSERT_AT_ONCE)
     counts = count_items({ItemState.PENDING: len(rows)})
     _runs().filter(pk=child.pk).update(planned_at=clock.now(), counts=counts)
     child.counts = counts
@@ -190,7 +185,7 @@ def queue_behind(run: OperationRun) -> bool:
         return False
     run.waiting_reason = WaitReason.FAIR_SHARE.value
     _runs().filter(pk=run.pk, status=RunStatus.QUEUED).update(waiting_reason=run.waiting_reason)
-    _tell_wait(run.pk, reason=run.waiting_reason, until=None)
+    tell_wait(run.pk, reason=run.waiting_reason, until=None)
     return True
 
 
@@ -230,11 +225,11 @@ def claim_run(run_id: int, *, dispatch: int, worker: str) -> bool:
         if queued.update(
             **mine, waiting_reason="", waiting_until=None, started_at=Coalesce(F("started_at"), now)
         ):
-            _tell_timeline_of(run_id, EventKind.CLAIMED, f"Worker {worker}")
+            tell_timeline_of(run_id, EventKind.CLAIMED, f"Worker {worker}")
             return True
         left = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING).exclude(worker=worker)
         if left.update(**mine, stalls=F("stalls") + 1):
-            _tell_timeline_of(run_id, EventKind.RESCUED, f"Picked up again by worker {worker}")
+            tell_timeline_of(run_id, EventKind.RESCUED, f"Picked up again by worker {worker}")
             return True
     return bool(
         _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING, worker=worker).exists()
@@ -253,13 +248,6 @@ def claim_writer(run: OperationRun) -> bool:
     return bool(gone.update(writer_run=run.pk))
 
 
-def beat(run_id: int, *, dispatch: int, **changes: Any) -> None:
-    """Say that the run is worked on, with the changes given; `Fenced` when it is no longer ours."""
-    ours = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING)
-    if not ours.update(heartbeat_at=clock.now(), **changes):
-        raise Fenced(f"run {run_id} is no longer worked under dispatch {dispatch}")
-
-
 def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None) -> bool:
     """Back to queued under the next dispatch number, with the reason; False when it is no longer ours.
 
@@ -276,7 +264,7 @@ def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None
             dispatched_at=clock.now(),
         ):
             return False
-        _tell_wait(run_id, reason=reason, until=until)
+        tell_wait(run_id, reason=reason, until=until)
         admit_next(_runs().filter(pk=run_id).values_list("tenant_id", flat=True).get())
     return True
 
@@ -295,7 +283,7 @@ def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
             dispatched_at=clock.now(),
         ):
             return False
-        _tell_timeline_of(run_id, EventKind.RESCUED, why)
+        tell_timeline_of(run_id, EventKind.RESCUED, why)
     return True
 
 
@@ -323,7 +311,7 @@ def set_waiting(run_id: int, *, dispatch: int, reason: str, until: datetime | No
         before = _runs().filter(pk=run_id).values_list("waiting_reason", flat=True).first()
         beat(run_id, dispatch=dispatch, waiting_reason=reason, waiting_until=until)
         if reason != before:
-            _tell_wait(run_id, reason=reason, until=until)
+            tell_wait(run_id, reason=reason, until=until)
 
 
 def set_context(run_id: int, *, dispatch: int, related: dict[str, Json]) -> dict[str, Json]:
@@ -346,178 +334,7 @@ def note_incomplete(run_id: int, *, dispatch: int, code: str, message: str) -> N
     beat(run_id, dispatch=dispatch, incomplete=said)
 
 
-# ── Items ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def add_items(run: OperationRun, *, dispatch: int, specs: Iterable[ItemSpec]) -> int:
-    """Add the items that are not there yet, in the order given; returns how many were new."""
-    with transaction.atomic():
-        beat(run.pk, dispatch=dispatch)
-        rows = _items(run.pk)
-        before = rows.count()
-        top = rows.aggregate(top=Max("position"))["top"]
-        first = 0 if top is None else top + 1
-        RunItem.all_tenants.bulk_create(
-            [
-                RunItem(
-                    tenant_id=run.tenant_id,
-                    run_id=run.pk,
-                    position=position,
-                    key=spec.key,
-                    label=redact_text(spec.label)[:400],
-                    type_key=spec.type_key,
-                    lane=spec.lane,
-                    payload=spec.payload,
-                )
-                for position, spec in enumerate(specs, start=first)
-            ],
-            batch_size=_INSERT_AT_ONCE,
-            ignore_conflicts=True,
-        )
-        _store_counts(run.pk)
-        return int(rows.count() - before)
-
-
-def mark_planned(run_id: int, *, dispatch: int) -> None:
-    """The plan is complete: from now on the run's total can be trusted."""
-    with transaction.atomic():
-        beat(run_id, dispatch=dispatch, planned_at=clock.now())
-        _store_counts(run_id)
-
-
-def open_lanes(run_id: int) -> list[str]:
-    """The lanes that have items left to do, in the order of their first item."""
-    lanes = _items(run_id).filter(state__in=_OPEN_ITEMS).values("lane").annotate(first=Min("position"))
-    return [row["lane"] for row in lanes.order_by("first")]
-
-
-def items_left_in_hand(run_id: int, *, lane: str) -> list[RunItem]:
-    """The lane's items that someone took in hand and left without a result."""
-    return list(_items(run_id).filter(state=ItemState.IN_HAND, lane=lane).order_by("position"))
-
-
-def keys_in_hand(run_id: int, *, lane: str) -> list[str]:
-    """The lane's items that are in hand and have no result."""
-    return [item.key for item in items_left_in_hand(run_id, lane=lane)]
-
-
-def take_items(run_id: int, *, dispatch: int, lane: str, size: int) -> list[RunItem]:
-    """Take the lane's next pending items in hand."""
-    with transaction.atomic():
-        beat(run_id, dispatch=dispatch)
-        pending = _items(run_id).filter(state=ItemState.PENDING)
-        taken = list(pending.filter(lane=lane).order_by("position")[:size])
-        if not taken:
-            return []
-        now = clock.now()
-        changed = pending.filter(lane=lane, position__lte=taken[-1].position).update(
-            state=ItemState.IN_HAND, attempts=F("attempts") + 1, started_at=now
-        )
-        if changed != len(taken):
-            raise Fenced(f"items of run {run_id} were taken by someone else")
-    for item in taken:
-        item.state, item.started_at, item.attempts = ItemState.IN_HAND, now, item.attempts + 1
-    return taken
-
-
-def release_items(run_id: int, *, dispatch: int, keys: Sequence[str]) -> None:
-    """Put back items in hand that were not begun."""
-    if not keys:
-        return
-    with transaction.atomic():
-        beat(run_id, dispatch=dispatch)
-        in_hand = _items(run_id).filter(state=ItemState.IN_HAND)
-        for start in range(0, len(keys), _KEYS_AT_ONCE):
-            in_hand.filter(key__in=keys[start : start + _KEYS_AT_ONCE]).update(state=ItemState.PENDING)
-
-
-def record_results(run_id: int, *, dispatch: int, results: Sequence[ItemResult]) -> None:
-    """Store how these items ended, all or none; an item that has ended before is refused."""
-    if not results:
-        return
-    with transaction.atomic():
-        beat(run_id, dispatch=dispatch, stalls=0)
-        changed = _update_items(run_id, results)
-        if changed != len(results):
-            raise ValueError(
-                f"run {run_id}: {len(results)} results for {changed} open items "
-                f"({', '.join(result.key for result in results[:5])} …)"
-            )
-        _store_counts(run_id)
-
-
-_RESULT_COLUMNS = (
-    "state",
-    "action",
-    "reason",
-    "message",
-    "hint",
-    "before_digest",
-    "after_digest",
-    "request_id",
-    "details",
-    "ended_at",
-)
-
-
-def _update_items(run_id: int, results: Sequence[ItemResult]) -> int:
-    ops, now = connection.ops, clock.now()
-    table = connection.ops.quote_name(RunItem._meta.db_table)
-    sets = ", ".join(f"{ops.quote_name(name)} = %s" for name in _RESULT_COLUMNS)
-    details = RunItem._meta.get_field("details")
-    rows = [
-        (
-            result.state.value,
-            result.action[:40],
-            result.reason[:60],
-            redact_text(result.message)[:600],
-            redact_text(result.hint)[:400],
-            result.before_digest,
-            result.after_digest,
-            result.request_id[:64],
-            details.get_db_prep_save(result.details, connection),
-            ops.adapt_datetimefield_value(now),
-            run_id,
-            result.key,
-            *_OPEN_ITEMS,
-        )
-        for result in results
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {table} SET {sets} WHERE run_id = %s AND {ops.quote_name('key')} = %s "  # noqa: S608 - names are ours
-            "AND state IN (%s, %s)",
-            rows,
-        )
-        return int(cursor.rowcount)
-
-
-def _store_counts(run_id: int) -> dict[str, int]:
-    by_state = _items(run_id).values_list("state").annotate(number=Count("pk")).order_by()
-    counts = count_items(dict(by_state))
-    _runs().filter(pk=run_id, status__in=_OPEN).update(counts=counts)
-    return counts
-
-
 # ── A run ends ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def leave_unstarted(run_id: int, *, dispatch: int, writes: bool) -> int:
-    """The run stops: what is pending was not started; what is in hand is unknown if the run writes."""
-    with transaction.atomic():
-        beat(run_id, dispatch=dispatch)
-        now = clock.now()
-        if writes:
-            _items(run_id).filter(state=ItemState.IN_HAND).update(
-                state=ItemState.UNKNOWN,
-                reason="interrupted",
-                message="The run stopped while this was in hand.",
-                ended_at=now,
-            )
-        left = _items(run_id).filter(state__in=_OPEN_ITEMS)
-        number = int(left.update(state=ItemState.NOT_STARTED, ended_at=now))
-        _store_counts(run_id)
-    return number
 
 
 def finish_run(run_id: int, *, dispatch: int) -> OperationRun | None:
@@ -541,7 +358,9 @@ def end_unstarted(run_id: int, *, dispatch: int, error: AtlasError | None) -> bo
             return False
         if error is not None:
             run.error = describe_error(error)
-        _items(run_id).filter(state__in=_OPEN_ITEMS).update(state=ItemState.NOT_STARTED, ended_at=clock.now())
+        items_of(run_id).filter(state__in=_OPEN_ITEMS).update(
+            state=ItemState.NOT_STARTED, ended_at=clock.now()
+        )
         _complete(run, cancelled=error is None)
     return True
 
@@ -554,8 +373,8 @@ def ask_cancel(run_id: int, *, actor: User | None) -> bool:
         if not running.update(cancel_asked_at=clock.now(), cancel_asked_by=name[:200]):
             return False
         run = _runs().select_related("tenant").get(pk=run_id)
-        _tell_timeline(run, EventKind.CANCEL_ASKED, f"By {name}")
-        _audit(run, "cancel_asked", actor=actor, details={})
+        tell_timeline(run, EventKind.CANCEL_ASKED, f"By {name}")
+        audit_run(run, "cancel_asked", actor=actor, details={})
         waiting = _runs().filter(pk=run_id, status=RunStatus.QUEUED).exclude(waiting_reason="")
         waiting.update(waiting_until=clock.now())
     return True
@@ -582,11 +401,11 @@ def _locked(run_id: int) -> OperationRun | None:
 def _was_cut_short(run: OperationRun) -> bool:
     if run.cancel_asked_at is None:
         return False
-    return run.planned_at is None or _items(run.pk).filter(state=ItemState.NOT_STARTED).exists()
+    return run.planned_at is None or items_of(run.pk).filter(state=ItemState.NOT_STARTED).exists()
 
 
 def _complete(run: OperationRun, *, cancelled: bool) -> None:
-    counts = _store_counts(run.pk)
+    counts = store_counts(run.pk)
     outcome = roll_up(
         RunEnd(
             counts=counts,
@@ -617,9 +436,9 @@ def _complete(run: OperationRun, *, cancelled: bool) -> None:
         raise Fenced(f"run {run.pk} was completed by someone else")
     _release_writer(run)
     admit_next(run.tenant_id)
-    _tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
-    _audit(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
-    _notify(
+    tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
+    audit_run(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
+    notify_initiator(
         run,
         title=f"{registry.label_of(run.operation)} {_WORDS[outcome]}: {run.subject}",
         body=run.failures[0]["message"] if run.failures else "",
@@ -639,7 +458,7 @@ def _tell_operation(run: OperationRun) -> None:
 
 def _failures(run: OperationRun) -> list[dict[str, Json]]:
     rows = (
-        _items(run.pk)
+        items_of(run.pk)
         .filter(state__in=_BAD_ITEMS)
         .values("reason")
         .annotate(count=Count("pk"), message=Min("message"), hint=Max("hint"))
@@ -664,56 +483,3 @@ def _release_writer(run: OperationRun) -> None:
     if Tenant.objects.filter(pk=run.tenant_id, writer_run=run.pk).update(writer_run=None):
         busy = {"status": RunStatus.QUEUED, "waiting_reason": WaitReason.TENANT_BUSY}
         _wake(_runs().filter(tenant_id=run.tenant_id, **busy), limit=RUNS_PER_TENANT)
-
-
-# ── What is told about it ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _tell_timeline(run: OperationRun, kind: EventKind, message: str) -> None:
-    RunEvent.all_tenants.bulk_create(
-        [RunEvent(tenant_id=run.tenant_id, run_id=run.pk, kind=kind.value, message=message[:300])]
-    )
-
-
-def _tell_timeline_of(run_id: int, kind: EventKind, message: str) -> None:
-    _tell_timeline(_runs().only("pk", "tenant_id").get(pk=run_id), kind, message)
-
-
-def _tell_wait(run_id: int, *, reason: str, until: datetime | None) -> None:
-    """A line for the wait; waiting again for the same queue of writers adds none."""
-    if not reason:
-        return
-    kind = EventKind.THROTTLED if reason == WaitReason.THROTTLED else EventKind.WAITING
-    words = f"Waiting: {reason.replace('_', ' ')}"
-    if reason == WaitReason.TENANT_BUSY:
-        last = RunEvent.all_tenants.filter(run_id=run_id).order_by("-id").first()
-        if last is not None and last.message == words:
-            return
-    elif until is not None:
-        words += f", until {until:%Y-%m-%d %H:%M:%S} UTC"
-    _tell_timeline_of(run_id, kind, words)
-
-
-def _audit(run: OperationRun, what: str, *, actor: User | None, details: dict[str, Any]) -> None:
-    record_event(
-        tenant_id=run.tenant_id,
-        actor_id=actor.pk if actor else None,
-        actor_name=actor.display_name if actor else "TenantAtlas",
-        action=f"run.{what}:{run.operation}",
-        subject=f"run/{run.pk}",
-        details=details,
-    )
-
-
-def _notify(run: OperationRun, *, title: str, body: str, tone: str) -> None:
-    if run.initiator_id is None:
-        return
-    notify_user(
-        user_id=run.initiator_id,
-        subject=f"run/{run.pk}",
-        tenant_id=run.tenant_id,
-        title=title,
-        body=body,
-        tone=tone,
-        url=f"/t/{run.tenant.slug}/runs/{run.pk}/",
-    )

@@ -1,0 +1,69 @@
+"""What is told about a run: its timeline, the audit trail, the bell of who started it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tenantatlas.audit.services import record_event
+from tenantatlas.notifications.services import notify_user
+
+from .lifecycle import EventKind, WaitReason
+from .models import OperationRun, RunEvent
+
+if TYPE_CHECKING:
+    from tenantatlas.accounts.models import User
+
+
+def tell_timeline(run: OperationRun, kind: EventKind, message: str) -> None:
+    """A line in the run's timeline."""
+    RunEvent.all_tenants.bulk_create(
+        [RunEvent(tenant_id=run.tenant_id, run_id=run.pk, kind=kind.value, message=message[:300])]
+    )
+
+
+def tell_timeline_of(run_id: int, kind: EventKind, message: str) -> None:
+    """A line in the timeline of the run with that id."""
+    tell_timeline(OperationRun.all_tenants.only("pk", "tenant_id").get(pk=run_id), kind, message)
+
+
+def tell_wait(run_id: int, *, reason: str, until: datetime | None) -> None:
+    """A line for the wait; waiting again for the same queue of writers adds none."""
+    if not reason:
+        return
+    kind = EventKind.THROTTLED if reason == WaitReason.THROTTLED else EventKind.WAITING
+    words = f"Waiting: {reason.replace('_', ' ')}"
+    if reason == WaitReason.TENANT_BUSY:
+        last = RunEvent.all_tenants.filter(run_id=run_id).order_by("-id").first()
+        if last is not None and last.message == words:
+            return
+    elif until is not None:
+        words += f", until {until:%Y-%m-%d %H:%M:%S} UTC"
+    tell_timeline_of(run_id, kind, words)
+
+
+def audit_run(run: OperationRun, what: str, *, actor: User | None, details: dict[str, Any]) -> None:
+    """An entry in the tenant's audit trail."""
+    record_event(
+        tenant_id=run.tenant_id,
+        actor_id=actor.pk if actor else None,
+        actor_name=actor.display_name if actor else "TenantAtlas",
+        action=f"run.{what}:{run.operation}",
+        subject=f"run/{run.pk}",
+        details=details,
+    )
+
+
+def notify_initiator(run: OperationRun, *, title: str, body: str, tone: str) -> None:
+    """The one notification of the run, for who started it."""
+    if run.initiator_id is None:
+        return
+    notify_user(
+        user_id=run.initiator_id,
+        subject=f"run/{run.pk}",
+        tenant_id=run.tenant_id,
+        title=title,
+        body=body,
+        tone=tone,
+        url=f"/t/{run.tenant.slug}/runs/{run.pk}/",
+    )
