@@ -357,7 +357,8 @@ class Execution:
         waits = list(growing_waits(settle_window(hand.policy_type)))
         if attempt > len(waits):
             return None
-        not_there_yet = hand.making and write.kind != "create" and reply.status == _NOT_FOUND
+        below = write.kind not in ("create", "delete")
+        not_there_yet = hand.making and below and reply.status == _NOT_FOUND
         propagating = reply.error is not None and bool(_PROPAGATING.search(reply.error.message))
         busy = bool(write.serial) and reply.status in _TRANSIENT and attempt <= _MOST_CONFLICTS
         return waits[attempt - 1] if not_there_yet or propagating or busy else None
