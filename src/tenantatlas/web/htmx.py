@@ -10,18 +10,24 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
 
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks, and not to restore a page of its history."""
+    return request.headers.get("HX-Request") == "true" and not request.headers.get(
+        "HX-History-Restore-Request"
+    )
+
+
 def render_page_or_part(
     request: HttpRequest, page: str, part: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """Render `part` for an htmx request that does not restore history, else `page`; varies on HX-Request."""
-    wants_part = request.headers.get("HX-Request") == "true" and not request.headers.get(
-        "HX-History-Restore-Request"
-    )
-    response = render(request, part if wants_part else page, dict(context), status=status)
+    """Render `part` where htmx asks for it, else `page`; varies on HX-Request."""
+    response = render(request, part if wants_part(request) else page, dict(context), status=status)
     patch_vary_headers(response, ("HX-Request",))
     return response
 
 
 def unchanged() -> HttpResponse:
     """Nothing moved: 204 tells htmx to leave the page alone."""
-    return HttpResponse(status=204)
+    response = HttpResponse(status=204)
+    patch_vary_headers(response, ("HX-Request",))
+    return response

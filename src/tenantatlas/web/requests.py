@@ -1,11 +1,16 @@
-"""What a view may rely on: who asks, and in which tenant. The middleware makes it so."""
+"""What a view may rely on: who asks, in which tenant, what they may do there. The middleware makes it so."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
 
+from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.accounts.models import User
+from tenantatlas.core.errors import NotAllowed
 from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.queries import capabilities_of
+
+_KNOWN = "_capabilities"
 
 
 class PersonRequest(HttpRequest):
@@ -18,3 +23,27 @@ class TenantRequest(PersonRequest):
     """A request for a page of a tenant that the person may enter; the tenant's scope is entered."""
 
     tenant: Tenant
+
+
+def capabilities(request: TenantRequest) -> frozenset[Capability]:
+    """What the person may do in the tenant of the path; the database is asked once per request."""
+    known: frozenset[Capability] | None = getattr(request, _KNOWN, None)
+    if known is None:
+        known = capabilities_of(request.user, request.tenant)
+        setattr(request, _KNOWN, known)
+    return known
+
+
+def why_not(request: TenantRequest, capability: Capability) -> str:
+    """Why the person may not do this, for the place beside the control; empty when they may."""
+    return "" if capability in capabilities(request) else f"Needs {capability}."
+
+
+def require(request: TenantRequest, capability: Capability) -> None:
+    """Nothing, or the page that names the capability that is missing."""
+    if capability not in capabilities(request):
+        raise NotAllowed(
+            f"This needs {capability}.",
+            hint=f"Ask an owner of {request.tenant.name} for it.",
+            details={"capability": capability.value},
+        )

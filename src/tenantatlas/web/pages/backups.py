@@ -1,21 +1,26 @@
-"""Backup sets: the list, one set, keep, delete, verify."""
+"""Backup sets: the list, one set, keep, delete, verify, export."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups import queries, services
-from tenantatlas.runs.lifecycle import Trigger
-from tenantatlas.runs.services import start_run
-from tenantatlas.tenants.queries import has_capability
-from tenantatlas.web.requests import TenantRequest
+from tenantatlas.backups.archive import read_archive
+from tenantatlas.backups.models import Export
+from tenantatlas.core.errors import NotFound
+from tenantatlas.inventory.models import ReadStatus
+from tenantatlas.tenants.scope import tenant_scope
+from tenantatlas.web import filters
+from tenantatlas.web.requests import TenantRequest, require
 
-from .runs import say_started
+from .runs import start
 
 SETS_PER_PAGE = 50
 ENTRIES_PER_PAGE = 100
@@ -24,7 +29,7 @@ ENTRIES_PER_PAGE = 100
 @require_GET
 def set_list(request: TenantRequest) -> HttpResponse:
     """Newest first, with how complete each is."""
-    page = Paginator(queries.set_list(), SETS_PER_PAGE).get_page(request.GET.get("page"))
+    page = filters.page_of(request, queries.set_list(), SETS_PER_PAGE)
     rows = [queries.set_row(each) for each in page.object_list]
     context = {"title": "Backup sets", "section": "backups", "page": page, "rows": rows}
     return render(request, "web/backups/list.html", context)
@@ -33,18 +38,19 @@ def set_list(request: TenantRequest) -> HttpResponse:
 @require_GET
 def set_detail(request: TenantRequest, set_id: int) -> HttpResponse:
     """One set: per type how complete, and its policies."""
-    tenant = request.tenant
     found = queries.find_set(set_id)
-    page = Paginator(queries.set_entries(found), ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
+    search = filters.text(request, "q")
+    entries = queries.set_entries(found)
+    if search:
+        entries = entries.filter(version__name__icontains=search)
+    detail = queries.set_detail(found)
     context = {
         "title": found.name,
         "section": "backups",
-        "set": queries.set_detail(found),
-        "page": page,
-        "may_keep": has_capability(request.user, tenant, Capability.BACKUP_KEEP),
-        "may_delete": has_capability(request.user, tenant, Capability.BACKUP_DELETE),
-        "may_drift": has_capability(request.user, tenant, Capability.DRIFT_RUN),
-        "may_restore": has_capability(request.user, tenant, Capability.RESTORE_PREVIEW),
+        "set": detail,
+        "empty_types": [row for row in detail.types if row.status == ReadStatus.COMPLETE and not row.listed],
+        "page": filters.page_of(request, entries, ENTRIES_PER_PAGE),
+        "search": search,
     }
     return render(request, "web/backups/detail.html", context)
 
@@ -70,9 +76,32 @@ def set_delete(request: TenantRequest, set_id: int) -> HttpResponse:
 @require_POST
 def set_verify(request: TenantRequest, set_id: int) -> HttpResponse:
     """Read and check every payload of the set, as a run."""
+    return start(request, "backup_set.verify", {"set": queries.find_set(set_id).pk})
+
+
+@require_POST
+def set_export(request: TenantRequest, set_id: int) -> HttpResponse:
+    """Make an archive of the set, as a run."""
+    return start(request, "backup_set.export", {"set": queries.find_set(set_id).pk})
+
+
+@require_GET
+def set_download(request: TenantRequest, set_id: int) -> StreamingHttpResponse:
+    """The newest archive of the set, piece by piece."""
+    require(request, Capability.BACKUP_EXPORT)
+    found = queries.find_set(set_id)
+    export = Export.objects.filter(backup_set=found).select_related("tenant").order_by("-pk").first()
+    if export is None:
+        raise NotFound
     tenant = request.tenant
-    run, created = start_run(
-        "backup_set.verify", tenant=tenant, params={"set": set_id}, actor=request.user, trigger=Trigger.PERSON
+
+    def pieces() -> Iterator[bytes]:
+        with tenant_scope(tenant):
+            yield from read_archive(export)
+
+    name = f"{tenant.slug}-{slugify(found.name) or found.pk}.zip"
+    return StreamingHttpResponse(
+        pieces(),
+        content_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(export.size)},
     )
-    say_started(request, run, created=created)
-    return redirect("run_detail", slug=tenant.slug, run_id=run.pk)

@@ -3,50 +3,59 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
-from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
-from tenantatlas.runs.lifecycle import Trigger
-from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.models import Connection, PermissionReport
-from tenantatlas.tenants.queries import has_capability
+from tenantatlas.tenants.permissions import Held, Need
 from tenantatlas.web.requests import TenantRequest
 
-from .runs import say_started
+from .runs import start
+
+#: What the rows of a report are shown under, in this order.
+GROUPS = {
+    Need.READ.value: "Needed to read and back up",
+    Need.RESTORE.value: "Needed to restore",
+    Need.NOTHING.value: "Granted but not needed",
+}
 
 
 @require_GET
 def connection(request: TenantRequest) -> HttpResponse:
     """App registrations, and the newest permission report: problems first."""
-    tenant = request.tenant
+    report = PermissionReport.objects.order_by("-taken_at").first()
     context = {
         "title": "Connection",
         "section": "connection",
         "connections": list(Connection.objects.order_by("purpose")),
-        "report": PermissionReport.objects.order_by("-taken_at").first(),
+        "report": report,
+        "groups_of_rows": _grouped(report.rows) if report else (),
         "groups": DirectoryGroup.objects.count(),
-        "may_check": has_capability(request.user, tenant, Capability.CONNECTION_CHECK),
-        "may_sync": has_capability(request.user, tenant, Capability.DIRECTORY_SYNC),
     }
     return render(request, "web/connection/detail.html", context)
+
+
+def _grouped(rows: list[dict[str, Json]]) -> list[tuple[str, int, list[dict[str, Json]]]]:
+    """(words, how many are missing, rows with the missing ones first) for each group that has rows."""
+    found = []
+    for need, words in GROUPS.items():
+        mine = sorted(
+            (row for row in rows if row["for"] == need), key=lambda row: row["state"] != Held.MISSING
+        )
+        if mine:
+            found.append((words, sum(row["state"] == Held.MISSING for row in mine), mine))
+    return found
 
 
 @require_POST
 def start_check(request: TenantRequest) -> HttpResponse:
     """Test sign-in and permissions, as a run."""
-    return _start(request, "connection.check")
+    return start(request, "connection.check")
 
 
 @require_POST
 def start_directory_sync(request: TenantRequest) -> HttpResponse:
     """Read the groups' names, as a run."""
-    return _start(request, "directory_groups.sync")
-
-
-def _start(request: TenantRequest, key: str) -> HttpResponse:
-    tenant = request.tenant
-    run, created = start_run(key, tenant=tenant, params={}, actor=request.user, trigger=Trigger.PERSON)
-    say_started(request, run, created=created)
-    return redirect("run_detail", slug=tenant.slug, run_id=run.pk)
+    return start(request, "directory_groups.sync")

@@ -1,39 +1,46 @@
-"""Operations: the list, a run, its live band and items, cancel and retry."""
+"""Operations: the list, a run with its live band and items, cancel and retry."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.core.errors import NotFound
+from tenantatlas.core.errors import InputError, NotFound
 from tenantatlas.core.ids import sha256_hex
+from tenantatlas.core.json import Json
+from tenantatlas.restore.models import Restore
 from tenantatlas.runs import queries, services
-from tenantatlas.runs.lifecycle import ItemState, Outcome, RunStatus, Trigger
+from tenantatlas.runs.lifecycle import RETRIED_ITEM_STATES, ItemState, Outcome, RunStatus, Trigger
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.runs.registry import label_of
-from tenantatlas.tenants.queries import has_capability
-from tenantatlas.web.htmx import render_page_or_part, unchanged
-from tenantatlas.web.requests import TenantRequest
+from tenantatlas.runs.queries import RunFilters
+from tenantatlas.runs.registry import all_operations, get_operation, label_of
+from tenantatlas.web import filters
+from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
+from tenantatlas.web.requests import TenantRequest, why_not
+from tenantatlas.web.wizard import steps
 
 ITEMS_PER_PAGE = 50
 RUNS_PER_PAGE = 50
-BAD = (
-    ItemState.FAILED,
-    ItemState.SKIPPED,
-    ItemState.UNKNOWN,
-    ItemState.NEEDS_DECISION,
-    ItemState.NOT_STARTED,
-)
+QUARTER = 25
+TABS = ("items", "timeline", "parameters")
 ITEM_STATES = frozenset(state.value for state in ItemState)
-STATES = {
-    "open": {"status__in": [RunStatus.QUEUED.value, RunStatus.RUNNING.value]},
-    "attention": {
-        "outcome__in": [Outcome.FAILED.value, Outcome.BLOCKED.value, Outcome.PARTIALLY_SUCCEEDED.value]
-    },
+MARKS = {
+    "": "…",
+    Outcome.SUCCEEDED: "✓ Succeeded",
+    Outcome.PARTIALLY_SUCCEEDED: "⚠ Partly succeeded",
+    Outcome.FAILED: "✕ Failed",
+    Outcome.BLOCKED: "✕ Blocked",
+    Outcome.CANCELLED: "Cancelled",
+}
+#: The counts across the top of the list, which are its first filter.
+STATES: dict[str, dict[str, Json]] = {
+    "running": {"statuses": (RunStatus.RUNNING.value,)},
+    "queued": {"statuses": (RunStatus.QUEUED.value,)},
+    "attention": {"attention": True},
     "all": {},
 }
 
@@ -43,9 +50,8 @@ def title_of(run: OperationRun) -> str:
     return f"{label_of(run.operation)} #{run.pk}"
 
 
-def change_counter(run: OperationRun) -> str:
-    """Moves whenever something that the live band shows has moved."""
-    shown = (run.status, run.outcome, run.waiting_reason, run.cancel_asked_at, run.attempts, run.counts)
+def fingerprint(*shown: object) -> str:
+    """Moves whenever something that a fragment shows has moved."""
     return sha256_hex(repr(shown).encode())[:16]
 
 
@@ -57,88 +63,160 @@ def run_of(run_id: int) -> OperationRun:
     return run
 
 
+# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @require_GET
 def run_list(request: TenantRequest) -> HttpResponse:
-    """Newest first, with counts that are the first filter."""
-    chosen = request.GET.get("state", "all")
-    if chosen not in STATES:
-        chosen = "all"
-    operation = request.GET.get("operation", "")
-    runs = OperationRun.objects.filter(**STATES[chosen])
-    if operation:
-        runs = runs.filter(operation=operation)
-    page = Paginator(runs.order_by("-pk"), RUNS_PER_PAGE).get_page(request.GET.get("page"))
-    counts = {name: OperationRun.objects.filter(**rule).count() for name, rule in STATES.items()}
-    context = {
-        "title": "Operations",
-        "section": "runs",
+    """Newest first. As a fragment: the rows that were shown, as they are now, and how many are newer."""
+    state = filters.chosen(request, "state", STATES, "all")
+    known = {each.key: each.label for each in all_operations()}
+    asked = {
+        "operation": filters.chosen(request, "operation", known),
+        "outcome": filters.chosen(request, "outcome", {each.value for each in Outcome}),
+        "who": filters.text(request, "who"),
+        "q": filters.text(request, "q"),
+    }
+    found = queries.run_list(request.tenant, _run_filters(state, asked))
+    context: dict[str, Json] = {"title": "Operations", "section": "runs", "state": state}
+    if wants_part(request):
+        return _rows_again(request, found, context)
+    counts = queries.state_counts(request.tenant)
+    page = filters.page_of(request, found, RUNS_PER_PAGE)
+    numbers = (counts.running, counts.queued + counts.waiting, counts.attention, counts.total)
+    context |= _rows(page.object_list, news=0) | {
         "page": page,
-        "chosen": chosen,
-        "counts": (("open", "Open"), ("attention", "Needs attention"), ("all", "All")),
-        "count_of": counts,
-        "operation": operation,
-        "operations": sorted(set(OperationRun.objects.values_list("operation", flat=True))),
+        "asked": asked,
+        "filtered": any(asked.values()),
+        "outcomes": [each.value for each in Outcome],
+        "states": zip(STATES, ("Running", "Queued", "Needs attention", "All"), numbers, strict=True),
+        "operations": known.items(),
     }
     return render(request, "web/runs/list.html", context)
+
+
+def _run_filters(state: str, asked: dict[str, str]) -> RunFilters:
+    return RunFilters(
+        operations=[asked["operation"]] if asked["operation"] else (),
+        outcomes=[asked["outcome"]] if asked["outcome"] else (),
+        initiator=asked["who"],
+        subject=asked["q"],
+        **STATES[state],
+    )
+
+
+def _rows(runs: Iterable[OperationRun], *, news: int) -> dict[str, Json]:
+    rows = list(runs)
+    shown = [(run.pk, run.status, run.outcome, run.waiting_reason, run.counts) for run in rows]
+    return {
+        "rows": rows,
+        "news": news,
+        "shown": ",".join(str(run.pk) for run in rows),
+        "version": fingerprint(news, shown),
+    }
+
+
+def _rows_again(request: TenantRequest, found: Json, context: dict[str, Json]) -> HttpResponse:
+    shown = [int(each) for each in request.GET.get("shown", "").split(",") if each.isdecimal()]
+    news = found.filter(pk__gt=max(shown, default=0)).count()
+    context |= _rows(OperationRun.objects.filter(pk__in=shown).order_by("-pk"), news=news)
+    if context["version"] == request.GET.get("v"):
+        return unchanged()
+    return render_page_or_part(request, "web/runs/list.html", "web/runs/_rows.html", context)
+
+
+# ── One run ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @require_GET
 def run_detail(request: TenantRequest, run_id: int) -> HttpResponse:
     """The page that matters most: what is happening, item by item."""
-    run = run_of(run_id)
-    chosen = request.GET.get("items", "") or ("bad" if _ended_badly(run) else "all")
-    context = {
-        **_live(run),
-        "section": "runs",
-        "title": title_of(run),
-        **_items(request, run, chosen),
-        "events": run.events.order_by("pk"),
-        "tab": request.GET.get("tab", "items"),
-        "may_cancel": has_capability(request.user, request.tenant, Capability.RUN_CANCEL),
-        "children": list(run.children.order_by("pk")),
-    }
-    return render(request, "web/runs/detail.html", context)
-
-
-def _ended_badly(run: OperationRun) -> bool:
-    return run.outcome in {Outcome.FAILED, Outcome.PARTIALLY_SUCCEEDED, Outcome.BLOCKED}
-
-
-def _live(run: OperationRun) -> dict[str, object]:
-    progress = queries.progress(run)
-    return {
-        "run": run,
-        "progress": progress,
-        "version": change_counter(run),
-        "every": 2 if run.status == RunStatus.RUNNING else 5,
-    }
-
-
-def _items(request: TenantRequest, run: OperationRun, chosen: str) -> dict[str, object]:
-    items = run.items.order_by("position")
-    if chosen == "bad":
-        items = items.filter(state__in=[state.value for state in BAD])
-    elif chosen in ITEM_STATES:
-        items = items.filter(state=chosen)
-    else:
-        chosen = "all"
-    return {
-        "items": Paginator(items, ITEMS_PER_PAGE).get_page(request.GET.get("page")),
-        "chosen": chosen,
-        "states": [state.value for state in ItemState if run.counts.get(state.value)],
-    }
+    return render(request, "web/runs/detail.html", _shown(request, run_of(run_id)))
 
 
 @require_GET
 def run_live(request: TenantRequest, run_id: int) -> HttpResponse:
-    """The live band and the items; 204 while nothing changed."""
+    """What moves on the page of a run; 204 while nothing did."""
     run = run_of(run_id)
-    live = _live(run)
-    if request.GET.get("v") == str(live["version"]) and run.is_open:
+    if run.is_open and request.GET.get("v") == _version(run, queries.progress(run)):
         return unchanged()
-    chosen = request.GET.get("items", "") or ("bad" if _ended_badly(run) else "all")
-    context = {**live, **_items(request, run, chosen), "title": title_of(run), "section": "runs"}
-    return render_page_or_part(request, "web/runs/detail.html", "web/runs/_live.html", context)
+    return render_page_or_part(request, "web/runs/detail.html", "web/runs/_live.html", _shown(request, run))
+
+
+def _version(run: OperationRun, progress: queries.Progress) -> str:
+    return fingerprint(
+        run.status,
+        run.outcome,
+        run.waiting_reason,
+        run.cancel_asked_at,
+        run.attempts,
+        run.counts,
+        progress.notice,
+    )
+
+
+def _shown(request: TenantRequest, run: OperationRun) -> dict[str, Json]:
+    tab = filters.chosen(request, "tab", TABS, "items")
+    progress = queries.progress(run)
+    return {
+        "section": "runs",
+        "title": title_of(run),
+        "page_title": f"{MARKS[run.outcome]} {title_of(run)}",
+        "run": run,
+        "progress": progress,
+        "announce": _announcement(run, progress),
+        "version": _version(run, progress),
+        "every": 2 if run.status == RunStatus.RUNNING else 5,
+        "tab": tab,
+        "tabs": TABS,
+        "waited": run.started_at - run.created_at if run.started_at else None,
+        "took": run.ended_at - run.started_at if run.ended_at and run.started_at else None,
+        "undone": sum(run.counts.get(state.value, 0) for state in RETRIED_ITEM_STATES),
+        "why_no_retry": _why_no_retry(request, run),
+        "events": run.events.order_by("pk") if tab == "timeline" else (),
+        "children": list(run.children.order_by("pk")),
+        "steps": _wizard_steps(request, run),
+        **(_items(request, run) if tab == "items" else {}),
+    }
+
+
+def _announcement(run: OperationRun, progress: queries.Progress) -> str:
+    """What the live region says: at the start, each quarter, and the end."""
+    if not run.is_open or progress.percent is None:
+        return progress.sentence
+    return f"{label_of(run.operation)}: {progress.percent // QUARTER * QUARTER} percent"
+
+
+def _why_no_retry(request: TenantRequest, run: OperationRun) -> str:
+    try:
+        operation = get_operation(run.operation)
+    except InputError:
+        return "This version does not know the operation."
+    if not operation.retryable:
+        return "Begin another one instead: its items depend on each other."
+    if not run.may_retry:
+        return "No item went wrong."
+    return why_not(request, operation.needs)
+
+
+def _wizard_steps(request: TenantRequest, run: OperationRun) -> Json:
+    if run.operation != "restore.preview":
+        return ()
+    restore = Restore.objects.filter(pk=run.context.get("restore") or run.params.get("restore")).first()
+    return steps(request.tenant.slug, restore, "Preview")
+
+
+def _items(request: TenantRequest, run: OperationRun) -> dict[str, Json]:
+    bad = queries.items_worth_reading(run)
+    chosen = filters.chosen(request, "items", {*ITEM_STATES, "bad", "all"}, "bad" if bad else "all")
+    states = bad if chosen == "bad" else (chosen,) if chosen in ITEM_STATES else ()
+    rows = queries.run_items(run, states=states)
+    return {
+        "items": filters.page_of(request, rows, ITEMS_PER_PAGE),
+        "chosen": chosen,
+        "bad": sum(run.counts.get(state, 0) for state in bad),
+        "states": [state.value for state in ItemState if run.counts.get(state.value)],
+    }
 
 
 @require_POST
@@ -153,13 +231,30 @@ def run_cancel(request: TenantRequest, run_id: int) -> HttpResponse:
 @require_POST
 def run_retry(request: TenantRequest, run_id: int) -> HttpResponse:
     """Start a run that does again what went wrong."""
-    run, created = services.retry_failed_items(run_of(run_id), actor=request.user, trigger=Trigger.PERSON)
+    started = services.retry_failed_items(run_of(run_id), actor=request.user, trigger=Trigger.PERSON)
+    return show_started(request, started)
+
+
+# ── Starting, for every page ──────────────────────────────────────────────────────────────────────────────
+
+
+def start(request: TenantRequest, key: str, params: dict[str, Json] | None = None) -> HttpResponse:
+    """Start the operation as the person who asks, say so, and lead to its run."""
+    started = services.start_run(
+        key, tenant=request.tenant, params=params or {}, actor=request.user, trigger=Trigger.PERSON
+    )
+    return show_started(request, started)
+
+
+def show_started(request: TenantRequest, started: tuple[OperationRun, bool]) -> HttpResponse:
+    """The toast of a start (started, or already on its way) and the way to the run."""
+    run, created = started
     say_started(request, run, created=created)
     return redirect("run_detail", slug=request.tenant.slug, run_id=run.pk)
 
 
-def say_started(request: TenantRequest, run: OperationRun, *, created: bool) -> None:
-    """The toast of every start: started, or already on its way."""
+def say_started(request: HttpRequest, run: OperationRun, *, created: bool) -> None:
+    """The toast of every start."""
     if created:
         messages.success(request, f"Started: {title_of(run)}.")
     else:

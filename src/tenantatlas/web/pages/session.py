@@ -41,7 +41,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     context = {"title": "Sign in", "next": next_within_site(request, "/"), "email": "", "failed": False}
     if request.method == "POST":
         email = request.POST.get("email", "")
-        user = authenticate(request, username=email, password=request.POST.get("password", ""))
+        user = authenticate(request, email=email, password=request.POST.get("password", ""))
         if user is not None:
             login(request, user)
             return redirect(str(context["next"]))

@@ -9,52 +9,20 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock, json
+from tenantatlas.core.errors import InputError
+from tenantatlas.policies.registry import get_type
+from tenantatlas.runs.lifecycle import RunStatus
+from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.queries import progress
 from tenantatlas.runs.registry import label_of
+from tenantatlas.web import words
+from tenantatlas.web.requests import why_not
+from tenantatlas.web.words import STATES
 
 register = template.Library()
 
-#: word -> (what people read, icon, tone). One table for every pill.
-STATES: dict[str, tuple[str, str, str]] = {
-    "queued": ("Queued", "clock", "neutral"),
-    "running": ("Running", "ring", "info"),
-    "succeeded": ("Succeeded", "check", "success"),
-    "partially_succeeded": ("Partly succeeded", "half", "warning"),
-    "failed": ("Failed", "cross", "danger"),
-    "blocked": ("Blocked", "lock", "purple"),
-    "cancelled": ("Cancelled", "slash", "neutral"),
-    "pending": ("Not yet", "clock", "neutral"),
-    "in_hand": ("In hand", "ring", "info"),
-    "skipped": ("Skipped", "slash", "neutral"),
-    "unknown": ("Unknown", "half", "warning"),
-    "needs_decision": ("Needs a decision", "half", "warning"),
-    "not_started": ("Not started", "slash", "neutral"),
-    "complete": ("Complete", "check", "success"),
-    "incomplete": ("Incomplete", "half", "warning"),
-    "capturing": ("Capturing", "ring", "info"),
-    "partial": ("Partial", "half", "warning"),
-    "denied": ("Denied", "lock", "purple"),
-    "unavailable": ("Not offered here", "slash", "neutral"),
-    "changed": ("Changed during capture", "half", "warning"),
-    "protected": ("Protected", "check", "success"),
-    "changed_since": ("Changed since", "half", "warning"),
-    "never": ("Never backed up", "cross", "danger"),
-    "present": ("Present", "check", "success"),
-    "missing": ("Missing", "cross", "danger"),
-    "granted": ("Granted", "check", "success"),
-    "create": ("Create", "dot", "info"),
-    "update": ("Update", "dot", "info"),
-    "recreate": ("Recreate", "half", "warning"),
-    "copy": ("Copy", "dot", "info"),
-    "unchanged": ("Unchanged", "check", "success"),
-    "skip": ("Skip", "slash", "neutral"),
-    "cannot": ("Cannot", "cross", "danger"),
-    "undecided": ("Needs a decision", "half", "warning"),
-    "draft": ("Draft", "dot", "neutral"),
-    "previewing": ("Preview running", "ring", "info"),
-    "previewed": ("Previewed", "check", "info"),
-    "completed": ("Completed", "check", "success"),
-}
 NOTHING = "\N{EN DASH}"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 RELATIVE_DAYS = 7
@@ -85,13 +53,40 @@ def duration(value: timedelta | float | None) -> str:
     return seconds_in_words(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
+@register.filter
+def platform_words(word: str) -> str:
+    """What people call a platform."""
+    return words.platform_words(word)
+
+
+@register.filter
+def took(work: OperationRun | RunItem) -> str:
+    """How long a run or an item took; a dash while that is not known."""
+    if work.started_at is None or work.ended_at is None:
+        return NOTHING
+    return duration(work.ended_at - work.started_at)
+
+
+@register.filter
+def percent_note(run: OperationRun) -> str:
+    """How far a running run is, for its pill; empty while that cannot be said."""
+    percent = progress(run).percent if run.status == RunStatus.RUNNING else None
+    return "" if percent is None else f"{percent} %"
+
+
+@register.filter
+def state_words(word: str) -> str:
+    """What people read for a state."""
+    return STATES[word][0] if word in STATES else word
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """Relative within a week, else the date."""
     seconds = (now - moment).total_seconds()
     future = seconds < 0
     seconds = abs(seconds)
     if seconds < MINUTE:
-        words = "under a minute"
+        words = "a moment"
     elif seconds < HOUR:
         words = f"{int(seconds // MINUTE)} min"
     elif seconds < DAY:
@@ -111,6 +106,32 @@ def moment(value: datetime | None, empty: str = NOTHING) -> SafeString | str:
     exact = value.strftime("%d %b %Y, %H:%M:%S UTC")
     machine = value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, ago(value, clock.now()))
+
+
+@register.simple_tag(takes_context=True)
+def needs(context: template.Context, capability: str) -> str:
+    """Why the person may not use a command; empty when they hold the capability."""
+    return why_not(context["request"], Capability(capability))
+
+
+@register.inclusion_tag("web/components/sort_header.html", takes_context=True)
+def sort_header(context: template.Context, key: str, words: str) -> dict[str, Any]:
+    """The head of a column that can be sorted by: a real link, and `aria-sort` on the one that is."""
+    now = context["sort"]
+    query = context["request"].GET.copy()
+    query.pop("page", None)
+    query["sort"] = f"-{key}" if now == key else key
+    direction = {key: "ascending", f"-{key}": "descending"}.get(now, "")
+    return {"words": words, "query": query.urlencode(), "direction": direction}
+
+
+@register.filter
+def type_label(key: str) -> str:
+    """What people call the policy type; its key when this version does not know it."""
+    try:
+        return get_type(key).label
+    except InputError:
+        return key
 
 
 @register.filter

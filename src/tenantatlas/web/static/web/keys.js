@@ -1,32 +1,56 @@
-// Keyboard: g then a letter goes to a page; j and k move between rows; never while typing.
+// Keys, as the help lists them. They never act while one types, and none of them is the only way.
 "use strict";
 (function () {
-  const pages = { d: "dashboard", o: "runs", p: "policies", b: "backups", r: "restore", t: "tenants" };
+  const pages = { d: "dashboard", o: "runs", p: "policies", b: "backups", r: "restore", t: "tenants", c: "connection" };
   let going = false;
-  let row = -1;
-  const typing = (target) => target.closest("input, select, textarea, [contenteditable]");
+  const at = {};
+  const find = (selector) => document.querySelector(selector);
+  const typing = (target) => target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]");
+
+  function move(selector, by) {
+    const places = [...document.querySelectorAll(selector)];
+    if (!places.length) return;
+    const now = selector in at ? at[selector] + by : 0;
+    at[selector] = Math.max(0, Math.min(places.length - 1, now));
+    places[at[selector]].focus();
+  }
+  function tick() {
+    const row = document.activeElement.closest("tr");
+    const box = row && row.querySelector("[data-tick]");
+    if (box) box.click();
+  }
+  function closeMenus() {
+    document.querySelectorAll("details.menu[open]").forEach((menu) => {
+      const inside = menu.contains(document.activeElement);
+      menu.open = false;
+      if (inside) menu.querySelector("summary").focus();
+    });
+  }
+  const follow = (selector) => { const link = find(selector); if (link) link.click(); };
+  const actions = {
+    "/": () => find("[data-search]") && find("[data-search]").focus(),
+    f: () => find("[data-filters] input:not([type=hidden]), [data-filters] select") && find("[data-filters] input:not([type=hidden]), [data-filters] select").focus(),
+    r: () => follow("[data-refresh]"),
+    j: () => move("tbody td.name a", 1),
+    k: () => move("tbody td.name a", -1),
+    x: tick,
+    n: () => move("[data-difference]", 1),
+    p: () => move("[data-difference]", -1),
+    "?": () => { const help = find("#help-menu"); help.open = true; help.querySelector("summary").focus(); },
+    g: () => { going = true; },
+  };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { document.querySelectorAll("details.tenantpicker[open]").forEach((open) => { open.open = false; open.querySelector("summary").focus(); }); return; }
+    if (event.key === "Escape") { closeMenus(); return; }
     if (typing(event.target)) return;
     if (going) {
       going = false;
-      const link = document.querySelector(`.sidenav a[data-section="${pages[event.key]}"]`);
-      if (link) link.click();
+      follow(`.sidenav a[data-section="${pages[event.key]}"]`);
       return;
     }
-    if (event.key === "g") { going = true; return; }
-    if (event.key === "/") {
-      const search = document.querySelector("input[type=search]");
-      if (search) { event.preventDefault(); search.focus(); }
-      return;
-    }
-    if (event.key === "j" || event.key === "k") {
-      const links = [...document.querySelectorAll("table tbody tr td.name a")];
-      if (!links.length) return;
-      row = Math.max(0, Math.min(links.length - 1, row + (event.key === "j" ? 1 : -1)));
-      links[row].focus();
-    }
+    if (!(event.key in actions)) return;
+    event.preventDefault();
+    actions[event.key]();
   });
 })();

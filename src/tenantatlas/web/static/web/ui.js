@@ -1,30 +1,59 @@
 // Small conveniences over pages that work without them.
 "use strict";
 (function () {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  document.documentElement.classList.add("js");
+
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
-    if (event.target.matches("[data-tick-all]")) {
-      document.querySelectorAll(event.target.dataset.tickAll).forEach((box) => { box.checked = event.target.checked; });
-      refreshSelection();
-    }
-    if (event.target.matches("[data-tick]")) refreshSelection();
+    const box = event.target;
+    if (box.matches("[data-submit-on-change]")) box.form.requestSubmit();
+    if (box.matches("[data-tick-all]")) all(box.dataset.tickAll).forEach((each) => { each.checked = box.checked; pick(each); });
+    if (box.matches("[data-tick]")) pick(box);
+    if (box.matches("[data-tick], [data-tick-all]")) showSelection();
   });
+  // Ticking a row chooses "only those ticked".
+  function pick(box) {
+    const radio = box.checked && box.dataset.picks ? document.querySelector(box.dataset.picks) : null;
+    if (radio) radio.checked = true;
+  }
+  // A command on ticked rows says how many, and needs at least one.
+  function showSelection() {
+    const count = all("[data-tick]:checked").length;
+    all("[data-needs-selection]").forEach((button) => {
+      button.disabled = count === 0;
+      button.textContent = button.dataset.label.replace("{n} ", count ? `${count} ` : "");
+    });
+    all("[data-selection-reason]").forEach((reason) => { reason.hidden = count > 0; });
+  }
+  showSelection();
+
+  // A long list of choices, narrowed as one types.
+  document.addEventListener("input", (event) => {
+    const rows = event.target.dataset.narrow;
+    if (!rows) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    all(rows).forEach((row) => { row.hidden = Boolean(wanted) && !row.textContent.toLowerCase().includes(wanted); });
+    all("#tree > details").forEach((group) => {
+      if (wanted) group.open = Boolean(group.querySelector(".choice:not([hidden])"));
+    });
+  });
+
   document.addEventListener("click", (event) => {
     const copy = event.target.closest("[data-copy]");
-    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => { copy.textContent = "Copied"; });
-    const close = event.target.closest("[data-dismiss]");
-    if (close) close.closest(".toast-card").remove();
-    document.querySelectorAll("details.tenantpicker[open]").forEach((open) => { if (!open.contains(event.target)) open.open = false; });
+    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => window.atlas.announce("Copied"));
+    const dismiss = event.target.closest("[data-dismiss]");
+    if (dismiss) dismiss.closest("[data-toast]").remove();
+    all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
-  // A command on ticked rows says how many, and needs at least one.
-  function refreshSelection() {
-    const count = document.querySelectorAll("[data-tick]:checked").length;
-    document.querySelectorAll("[data-needs-selection]").forEach((button) => {
-      button.disabled = count === 0;
-      if (button.dataset.label) button.textContent = button.dataset.label.replace("{n}", count || "");
-    });
-  }
-  refreshSelection();
+
+  // Toasts say themselves to screen readers; good news leaves by itself, bad news waits to be dismissed.
+  all("[data-toast]").forEach((toast) => {
+    window.setTimeout(() => window.atlas.announce(toast.querySelector("span").textContent), 300);
+    if (!toast.classList.contains("error")) window.setTimeout(() => toast.remove(), 10000);
+  });
+  const summary = document.getElementById("error-summary");
+  if (summary) summary.focus();
+
   // A form is sent once.
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -32,5 +61,5 @@
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
   });
-  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+  window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
 })();

@@ -1,0 +1,86 @@
+"""Every address of the product with objects behind it, so that tests can ask them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import get_resolver, reverse
+
+from tenantatlas.backups.models import BackupSet, PolicyVersion
+from tenantatlas.inventory.models import Policy
+from tenantatlas.restore.models import Restore
+from tests.simulated import World, group_target
+
+#: Addresses that only take a POST.
+POSTS = frozenset(
+    {
+        "run_cancel",
+        "run_retry",
+        "start_sync",
+        "start_backup",
+        "set_keep",
+        "set_delete",
+        "set_verify",
+        "set_export",
+        "restore_preview",
+        "restore_execute",
+        "start_drift",
+        "start_check",
+        "start_directory_sync",
+        "sign_out",
+        "theme",
+        "notifications_read",
+    }
+)
+OPEN_TO_ALL = frozenset({"sign_in"})
+#: Addresses that need more than being a member.
+FOR_OPERATORS = frozenset({"restore_source", "restore_policies", "restore_options", "restore_mapping"})
+FOR_MANAGERS = frozenset({"set_download"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """One address: its name, where it is, and whether it belongs to a tenant."""
+
+    name: str
+    url: str
+    in_tenant: bool
+
+    @property
+    def takes_get(self) -> bool:
+        return self.name not in POSTS
+
+
+def furnish(world: World) -> dict[str, int]:
+    """Contoso with an inventory, two sets, a drift, a preview and an executed restore; the ids by URL argument."""
+    group = world.sim.put("/groups", {"displayName": "Pilot", "securityEnabled": True, "groupTypes": []})
+    first = world.catalog_policy("Baseline", assignments=[group_target(group)])
+    second = world.catalog_policy("Second")
+    world.work("directory_groups.sync")
+    world.work("inventory.sync", types=["configurationPolicies"])
+    run = world.work("backup_set.capture", types=["configurationPolicies"], name="Nightly")
+    world.sim.mutate(first, lambda body: body.update(description="Changed"))
+    world.sim.remove("/deviceManagement/configurationPolicies", second)
+    chosen = run.context["set"]
+    world.work("backup_set.capture", types=["configurationPolicies"], name="After")
+    drift = world.work("drift.generate", set=chosen)
+    preview = world.work("restore.preview", set=chosen)
+    policy = Policy.objects.get(graph_id=first)
+    return {
+        "run_id": drift.pk,
+        "policy_id": policy.pk,
+        "version_id": PolicyVersion.objects.filter(policy=policy).latest("pk").pk,
+        "set_id": BackupSet.objects.get(pk=chosen).pk,
+        "restore_id": Restore.objects.get(pk=preview.context["restore"]).pk,
+    }
+
+
+def every_place(slug: str, ids: dict[str, int]) -> Iterator[Place]:
+    """Every named address of the URL map, filled in."""
+    for name, patterns in get_resolver().reverse_dict.lists():
+        if not isinstance(name, str):
+            continue
+        arguments = patterns[0][0][0][1]
+        filled = {each: slug if each == "slug" else ids[each] for each in arguments}
+        yield Place(name, reverse(name, kwargs=filled), "slug" in arguments)
