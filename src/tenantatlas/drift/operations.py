@@ -181,7 +181,7 @@ def _compare(taken: Taken, version: PolicyVersion) -> tuple[ItemResult, Found | 
                 graph_id=taken.graph_id,
                 name=taken.item.label,
                 severity=severity,
-                summary=summary or f"{len(changes)} difference(s).",
+                summary=summary or f"{len(changes)} difference{'' if len(changes) == 1 else 's'}.",
                 differences=changes,
                 before_digest=before,
                 after_digest=after,
