@@ -473,3 +473,11 @@ def test_the_journal_tells_what_was_asked(client, tenant, simulator):
     assert [each.in_batch for each in simulator.journal[2:]] == [False, True]
     assert simulator.journal[0].body is None  # a secret was in it
     assert simulator.writes() == []
+
+
+def test_a_fault_may_be_meant_for_several_methods(client, tenant, simulator):
+    policy = tenant.put(CATALOG, catalog_body())
+    simulator.fault("PATCH|PUT", "configurationPolicies", Status(500))
+    assert client.get(f"{CATALOG}/{policy}").status == 200
+    assert client.patch(f"{CATALOG}/{policy}", {"name": "x"}).status == 500
+    assert client.patch(f"{CATALOG}/{policy}", {"name": "x"}).status == 204

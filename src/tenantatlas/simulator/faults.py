@@ -309,7 +309,9 @@ class Rule:
 
     def fires(self, method: str, target: str, tenant: str) -> bool:
         """Count a request; is it one of those that are hit?"""
-        if self.method not in {"*", method} or not self.pattern.search(target):
+        if self.method != "*" and method not in self.method.split("|"):
+            return False
+        if not self.pattern.search(target):
             return False
         if self.tenant and self.tenant != tenant:
             return False
@@ -326,8 +328,12 @@ class Script:
     def add(
         self, method: str, path: str, action: Fault, *, nth: int = 1, times: int = 1, tenant: str = ""
     ) -> Rule:
-        """Hit the nth matching request and `times - 1` more (0 = all that follow)."""
-        rule = Rule(method.upper(), re.compile(path, re.IGNORECASE), action, nth, times, tenant.lower())
+        """Hit the nth matching request and `times - 1` more (0 = all that follow). `method` is one, several
+        ("PATCH|PUT") or "*".
+        """
+        rule = Rule(
+            method.upper().strip("()"), re.compile(path, re.IGNORECASE), action, nth, times, tenant.lower()
+        )
         self.rules.append(rule)
         return rule
 
