@@ -61,8 +61,8 @@ class Simulator(World):
         self, method: str, path: str, action: Fault, *, nth: int = 1, times: int = 1, tenant: str = ""
     ) -> Rule:
         """Script a fault: the nth request whose method and path match (a regular expression, searched in path
-        and query) is hit, and `times - 1` more; `times=0` = all from then on. Those in a batch count. `method` may be
-        several ("PATCH|PUT") or "*".
+        and query) is hit, and `times - 1` more; `times=0` = all from then on. Those in a batch count.
+        `method` may be several ("PATCH|PUT") or "*".
         """
         with self.lock:
             return self.script.add(method, path, action, nth=nth, times=times, tenant=tenant)
