@@ -659,6 +659,25 @@ def test_a_role_of_microsoft_is_left_alone() -> None:
     assert (item.action, why(item)) == (Action.SKIP, ["built_in"])
 
 
+def test_a_default_of_the_tenant_is_changed_in_place_only() -> None:
+    default = {
+        "id": "c0ffee00-0000-4000-8000-000000000001_DefaultLimit",
+        "@odata.type": "#microsoft.graph.deviceEnrollmentLimitConfiguration",
+        "deviceEnrollmentConfigurationType": "limit",
+        "displayName": "All Users",
+        "description": "",
+        "priority": 0,
+        "limit": 5,
+        "roleScopeTagIds": ["0"],
+    }
+    policy = source("enrollment.limit", default)
+    world = {"enrollment.limit": live(default | {"limit": 15})}
+
+    for existing in (Existing.UPDATE, Existing.RECREATE, Existing.COPY):
+        plan = build_plan(given(policy, live=world, existing=existing, allow_deletes=True))
+        assert [(write.kind, write.method) for write in plan.writes] == [("update", "PATCH")]
+
+
 def test_what_cannot_change_in_place_says_so() -> None:
     body = filter_body()
     plan = build_plan(given(source(FILTERS, body), live={FILTERS: live(body | {"platform": "iOS"})}))
