@@ -126,3 +126,21 @@ def test_a_cancelled_capture_says_what_was_not_reached(peopled: World) -> None:
     assert run.outcome == "cancelled"
     assert backup_set.status == "incomplete"
     assert any("not reached" in row.detail for row in SetType.objects.all())
+
+
+def test_a_cancel_waits_for_the_policies_in_hand_only(world: World) -> None:
+    from tenantatlas.runs.services import cancel_run  # noqa: PLC0415 - one test
+
+    for number in range(100):
+        world.catalog_policy(f"Policy {number:03}")
+    run = world.start("backup_set.capture", types=["configurationPolicies"])
+
+    def ask(name: str) -> None:
+        if name == "documents_stored":
+            cancel_run(run, actor=world.cast.otto)
+
+    install_crash_hook(ask)
+    run = world.finish(run)
+
+    assert run.outcome == "cancelled"
+    assert PolicyVersion.objects.count() <= 40

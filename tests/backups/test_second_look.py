@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError
 
-from tenantatlas.backups import reading, services
+from tenantatlas.backups import services
 from tenantatlas.backups.models import BackupSet, PolicyVersion, SetType, StagedRow
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.graph.policies import read_policy
@@ -179,7 +179,3 @@ def _location(name: str) -> dict[str, object]:
         "isTrusted": False,
         "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "10.0.0.0/8"}],
     }
-
-
-def test_a_chunk_holds_no_more_than_a_person_waits_for() -> None:
-    assert reading.PolicyReading.chunk_size <= 40

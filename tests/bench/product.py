@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 
-from tenantatlas.core import json
 from tenantatlas.core.ids import stable_id
 
 SLUG = "contoso"
@@ -75,7 +75,7 @@ class Product:
         if process.returncode:
             raise AssertionError(f"{arguments}: exit {process.returncode}\n{errors.read_text()}")
         lines = out.read_text(encoding="utf-8").splitlines()
-        return Command(answer=json.loads(lines[-1].encode()) if lines else {}, peak_mb=usage.ru_maxrss / 1024)
+        return Command(answer=orjson.loads(lines[-1]) if lines else {}, peak_mb=usage.ru_maxrss / 1024)
 
     def _environment(self) -> dict[str, str]:
         clean = {
@@ -138,10 +138,10 @@ class Product:
         """One request to the control port."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[1], timeout=_PATIENCE_SECONDS)
         with contextlib.closing(connection):
-            sent = None if body is None else json.dumps(body)
+            sent = None if body is None else orjson.dumps(body)
             connection.request(method, path, body=sent, headers={"Content-Type": "application/json"})
             answer = connection.getresponse()
-            data = json.loads(answer.read() or b"{}")
+            data = orjson.loads(answer.read() or b"{}")
         assert answer.status == http.client.OK, data
         return data
 

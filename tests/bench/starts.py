@@ -56,5 +56,5 @@ def measure_storm(*, database: str, server: str, rounds: int) -> Row:
         database=database,
         result=milliseconds(took),
         target="one run each time",
-        details=f"{PROCESSES * THREADS - 1} callers are handed it; {PROCESSES} processes with {THREADS} threads",
+        details=f"{PROCESSES * THREADS - 1} callers are handed it, in {PROCESSES} processes",
     )

@@ -10,13 +10,18 @@ repeated: what is stored is found by its natural key.
 
 from __future__ import annotations
 
+import contextvars
+import itertools
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import ClassVar, Generic, TypeVar
 
 from tenantatlas.core.errors import AtlasError
+from tenantatlas.graph.client import GraphClient
 from tenantatlas.graph.policies import Row, read_documents, read_policies, read_row
 from tenantatlas.inventory.listing import (
     CollectionRead,
@@ -48,6 +53,8 @@ from .payloads import drop_staged_rows, stage_rows, staged_rows
 
 P = TypeVar("P")
 _GONE = 404
+#: How many policies are read, and then stored, together.
+_AT_ONCE = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ class Taken:
 class PolicyReading(Operation[P], Generic[P]):
     """Its items are collections and policies. Subclasses say which, and what becomes of the documents."""
 
-    chunk_size = 40
+    chunk_size = 120
     #: Every throttle family at once: most of a lane's time is waiting for its own budget.
     parallel_lanes = 12
     #: Whether collections are listed a second time at the end.
@@ -191,9 +198,25 @@ class PolicyReading(Operation[P], Generic[P]):
         return _compare_looks(item.key, before, read, scope)
 
     def _read(self, ctx: RunContext, items: list[RunItem]) -> Iterator[ItemResult]:
+        """Some at a time; while Graph answers for the next ones, these are stored."""
+        parts = [items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE)]
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading-ahead") as ahead:
+            following = ahead.submit(self._reading(ctx, parts[0]))
+            for part, next_part in itertools.pairwise([*parts, None]):
+                outcomes = following.result()
+                if ctx.cancelled():
+                    return
+                if next_part is not None:
+                    following = ahead.submit(self._reading(ctx, next_part))
+                yield from self._take_read(ctx, part or [], outcomes)
+
+    def _take_read(
+        self, ctx: RunContext, items: list[RunItem], outcomes: Mapping[str, Taken | AtlasError]
+    ) -> Iterator[ItemResult]:
         taken: list[Taken] = []
         stop: AtlasError | None = None
-        for item, outcome in self._documents(ctx, items):
+        for item in items:
+            outcome = outcomes[item.key]
             if isinstance(outcome, Taken):
                 taken.append(outcome)
                 continue
@@ -210,25 +233,13 @@ class PolicyReading(Operation[P], Generic[P]):
         if stop is not None:
             raise stop
 
-    def _documents(
-        self, ctx: RunContext, items: list[RunItem]
-    ) -> Iterator[tuple[RunItem, Taken | AtlasError]]:
+    def _reading(self, ctx: RunContext, items: list[RunItem]) -> Callable[[], dict[str, Taken | AtlasError]]:
+        """The reading of these documents, for another thread: the database is asked here and now."""
         client = client_for(ctx.tenant)
         addresses = [facts_of(item)["row"] for item in items]
         staged = staged_rows(ctx.tenant, run_id=ctx.run.pk, addresses=addresses)
-        for type_key, group in groupby(items, key=lambda item: item.type_key):
-            policy_type, of_type = get_type(type_key), list(group)
-            rows = {
-                item.key: read_row(staged[facts_of(item)["row"]])
-                for item in of_type
-                if facts_of(item)["row"] in staged
-            }
-            found = read_documents(client, policy_type, rows.values())
-            # The staged row of a retried item went with the run that staged it: such a policy is read by id.
-            alone = [graph_id_of(item.key) for item in of_type if item.key not in rows]
-            found |= read_policies(client, policy_type, alone) if alone else {}
-            for item in of_type:
-                yield item, _taken(item, policy_type, rows.get(item.key), found[graph_id_of(item.key)])
+        reading = partial(_read_documents, client, items, staged)
+        return partial(contextvars.copy_context().run, reading)
 
     def summaries(self, ctx: RunContext) -> list[TypeSummary]:
         """How completely each type was read."""
@@ -313,6 +324,27 @@ def _taken(
         document=outcome,
         evidence=row_evidence(row) if row else "",
     )
+
+
+def _read_documents(
+    client: GraphClient, items: Sequence[RunItem], staged: Mapping[str, bytes]
+) -> dict[str, Taken | AtlasError]:
+    """What reading each policy gives, by the item's key."""
+    outcomes: dict[str, Taken | AtlasError] = {}
+    for type_key, group in groupby(items, key=lambda item: item.type_key):
+        policy_type, of_type = get_type(type_key), list(group)
+        rows = {
+            item.key: read_row(staged[facts_of(item)["row"]])
+            for item in of_type
+            if facts_of(item)["row"] in staged
+        }
+        found = read_documents(client, policy_type, rows.values())
+        # The staged row of a retried item went with the run that staged it: such a policy is read by id.
+        alone = [graph_id_of(item.key) for item in of_type if item.key not in rows]
+        found |= read_policies(client, policy_type, alone) if alone else {}
+        for item in of_type:
+            outcomes[item.key] = _taken(item, policy_type, rows.get(item.key), found[graph_id_of(item.key)])
+    return outcomes
 
 
 _Looked = Mapping[tuple[str, str], tuple[str, str]]

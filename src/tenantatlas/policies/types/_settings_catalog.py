@@ -33,8 +33,8 @@ DOCS: Final = (
     "intune-deviceconfigv2-devicemanagementconfigurationpolicy?view=graph-rest-beta"
 )
 ODATA_TYPE: Final = "#microsoft.graph.deviceManagementConfigurationPolicy"
-#: The server's own page has 25 rows; 100 to 1000 are accepted. Pages can only be read one after the other.
-LIST_QUERY: Final = f"{_intune.LIST_ASSIGNMENTS}&$top=100"
+#: The server's own page has 25 rows; up to 1000 are accepted. Pages can only be read one after the other.
+LIST_QUERY: Final = f"{_intune.LIST_ASSIGNMENTS}&$top=500"
 ASSIGNMENTS: Final = _intune.assigned_as("deviceManagementConfigurationPolicyAssignment")
 
 
