@@ -51,9 +51,9 @@ browser: setup # Chromium for the browser tests, from Debian where we may instal
 .PHONY: test
 test: browser check ## Check and every test: both databases, a real browser. T=runs for one package
 	@rm -f .coverage .coverage.*
-	$(PYTEST) -n $(WORKERS) --dist loadgroup --cov --cov-report= --durations=10
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not deep" --cov --cov-report= --durations=15
 	@$(if $(T),true,$(BIN)/python -m tests.coverage_floors)
-	ATLAS_TEST_DATABASE=postgresql $(PYTEST) -n $(WORKERS) --dist loadgroup -m "not browser and not sqlite_only"
+	ATLAS_TEST_DATABASE=postgresql $(PYTEST) -n $(WORKERS) --dist loadgroup -m "not deep and not browser and not sqlite_only"
 
 .PHONY: test-deep
 test-deep: browser ## The long suites: every crash boundary on both databases, deep state machines
@@ -66,7 +66,7 @@ test-pythons: ## The suite on each Python 3.11, 3.12, 3.13 found
 	  if [ -z "$$python" ]; then echo "== Python $$version: not found, skipped"; continue; fi; \
 	  echo "== Python $$version"; \
 	  $(MAKE) --no-print-directory VENV=.venv-$$version PYTHON=$$python setup && \
-	  .venv-$$version/bin/pytest -n $(WORKERS) --dist loadgroup -m "not browser" -q || exit 1; \
+	  .venv-$$version/bin/pytest -n $(WORKERS) --dist loadgroup -m "not deep and not browser" -q || exit 1; \
 	done
 
 .PHONY: bench

@@ -81,3 +81,19 @@ def cast(db: None):  # noqa: ARG001 - opens the database
     from .cast import make_cast  # noqa: PLC0415 - needs the app registry
 
     return make_cast()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only the tests that open the database: the others have passed already."""
+    if os.environ.get("ATLAS_TEST_DATABASE") != "postgresql":
+        return
+    kept = [item for item in items if _opens_the_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _opens_the_database(item: pytest.Item) -> bool:
+    named = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(
+        named
+    )
