@@ -40,18 +40,27 @@ from tenantatlas.config.databases import postgresql_database, sqlite_database
 from tenantatlas.runs import engine, services  # noqa: F401 - what every process needs is imported once
 from tenantatlas.runs.registry import all_operations
 
+from . import canary
 from .postgres import fresh_database, with_database
 
 build_app()  # imports every command
 
 PATIENCE_SECONDS = 120.0
+#: What children of the fork server find imported; `pytest` because it is their main module.
+_PRELOADED = (
+    "pytest",
+    "tests.processes",
+    "tests.crash.workers",
+    "tests.runs.players",
+    "tests.backups.workers",
+)
 all_operations()
 
 
 def _server() -> multiprocessing.context.ForkServerContext:
     os.environ.setdefault("ATLAS_TEST_HOME", str(settings.ATLAS_HOME))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.processes"])
+    context.set_forkserver_preload(list(_PRELOADED))
     return context
 
 
@@ -180,11 +189,13 @@ def templates(
             shutil.copytree(home, copy)
             if not url:
                 yield Install(copy)
+                canary.recorder.look_at_files(copy)
                 return
             name = f"{_database_of(url)}_{copy.name}"
             _copy_database(server, url, name)
             try:
                 yield Install(copy, with_database(url, name))
+                canary.recorder.look_at_database(with_database(url, name))
             finally:
                 with psycopg.connect(server, autocommit=True) as connection:
                     connection.execute(
