@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 
+from tenantatlas.accounts.capabilities import Role
 from tenantatlas.core import clock
 from tenantatlas.core.errors import (
     Cancelled,
@@ -26,6 +27,7 @@ from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
 from tenantatlas.runs.registry import Fenced, ItemResult, ItemSpec
 from tenantatlas.runs.services import cancel_run, start_run
 from tenantatlas.tenants.models import Tenant
+from tests.factories import MembershipFactory, TenantFactory
 
 from . import toys
 
@@ -364,6 +366,16 @@ def test_one_writer_per_tenant(cast):
     assert Tenant.objects.get(pk=cast.contoso.pk).writer_run is None
     assert fresh(second).waiting_until <= clock.now()
     assert dispatch.run_inline(fresh(second)).outcome == "succeeded"
+
+
+def test_two_slugs_of_one_microsoft_tenant_have_one_writer(cast):
+    twin = TenantFactory(slug="contoso-too", tenant_guid=cast.contoso.tenant_guid)
+    MembershipFactory(tenant=twin, user=cast.otto, role=Role.OWNER)
+    executor.begin(start(cast, "toy.write").pk, dispatch=1, hand=Hand.alone("w1"))
+    params = {"names": ["z"]}
+    other, _ = start_run("toy.write", tenant=twin, params=params, actor=cast.otto, trigger=Trigger.PERSON)
+    waiting = dispatch.run_inline(other)
+    assert (waiting.status, waiting.waiting_reason) == ("queued", "tenant_busy")
 
 
 def test_readers_do_not_wait_for_writers(cast):

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Count, F, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from tenantatlas.core import clock
@@ -237,15 +237,24 @@ def claim_run(run_id: int, *, dispatch: int, worker: str) -> bool:
 
 
 def claim_writer(run: OperationRun) -> bool:
-    """Make the run the only writer of its tenant; False while another one is."""
-    free = Q(writer_run=None) | Q(writer_run=run.pk)
-    if Tenant.objects.filter(free, pk=run.tenant_id, writes_held=False).update(writer_run=run.pk):
+    """Make the run the only writer of its Microsoft tenant; False while another one is.
+
+    The claim stands in the oldest row of that tenant: two slugs may name the same one.
+    """
+    if Tenant.objects.filter(pk=run.tenant_id, writes_held=True).exists():
+        return False
+    place = _writer_place(run)
+    if place.filter(Q(writer_run=None) | Q(writer_run=run.pk)).update(writer_run=run.pk):
         return True
-    holder = Tenant.objects.filter(pk=run.tenant_id).values_list("writer_run", flat=True).first()
+    holder = place.values_list("writer_run", flat=True).first()
     if holder is None or _runs().filter(pk=holder, status__in=_OPEN).exists():
         return False
-    gone = Tenant.objects.filter(pk=run.tenant_id, writer_run=holder, writes_held=False)
-    return bool(gone.update(writer_run=run.pk))
+    return bool(place.filter(writer_run=holder).update(writer_run=run.pk))
+
+
+def _writer_place(run: OperationRun) -> QuerySet[Tenant]:
+    same = Tenant.objects.filter(tenant_guid=run.tenant.tenant_guid).order_by("pk")
+    return Tenant.objects.filter(pk=same.values_list("pk", flat=True)[:1].get())
 
 
 def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None) -> bool:
@@ -401,7 +410,8 @@ def _locked(run_id: int) -> OperationRun | None:
 def _was_cut_short(run: OperationRun) -> bool:
     if run.cancel_asked_at is None:
         return False
-    return run.planned_at is None or items_of(run.pk).filter(state=ItemState.NOT_STARTED).exists()
+    left = Q(state=ItemState.NOT_STARTED) | Q(reason="stopped")
+    return run.planned_at is None or items_of(run.pk).filter(left).exists()
 
 
 def _complete(run: OperationRun, *, cancelled: bool) -> None:
@@ -480,6 +490,6 @@ def _failures(run: OperationRun) -> list[dict[str, Json]]:
 
 
 def _release_writer(run: OperationRun) -> None:
-    if Tenant.objects.filter(pk=run.tenant_id, writer_run=run.pk).update(writer_run=None):
+    if Tenant.objects.filter(writer_run=run.pk).update(writer_run=None):
         busy = {"status": RunStatus.QUEUED, "waiting_reason": WaitReason.TENANT_BUSY}
-        _wake(_runs().filter(tenant_id=run.tenant_id, **busy), limit=RUNS_PER_TENANT)
+        _wake(_runs().filter(tenant__tenant_guid=run.tenant.tenant_guid, **busy), limit=RUNS_PER_TENANT)

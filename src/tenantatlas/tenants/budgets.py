@@ -7,7 +7,9 @@ The database's clock counts, since workers on several machines may disagree. (GC
 
 from __future__ import annotations
 
-from django.db import connection
+from collections.abc import Mapping
+
+from django.db import InterfaceError, OperationalError, connection
 
 from tenantatlas.core import clock
 from tenantatlas.graph.budget import Bucket
@@ -39,21 +41,32 @@ class DatabaseBudgets:
 
     def reserve(self, bucket: Bucket, *, count: int, per_second: float, burst: float) -> float:
         """Take `count` requests; the answer is how long to wait before sending them."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _RESERVE, {"bucket": bucket.key, "cost": count / per_second, "scale": clock.scale()}
-            )
-            until_next, pause_left = cursor.fetchone()
+        row = _ask(_RESERVE, {"bucket": bucket.key, "cost": count / per_second, "scale": clock.scale()})
+        until_next, pause_left = row or (0.0, 0.0)
         return max(0.0, float(until_next) - burst / per_second, float(pause_left))
 
     def pause(self, bucket: Bucket, *, seconds: float) -> None:
         """Let nothing of the bucket go for so long; a longer pause in force stays."""
-        with connection.cursor() as cursor:
-            cursor.execute(_PAUSE, {"bucket": bucket.key, "seconds": seconds, "scale": clock.scale()})
+        _ask(_PAUSE, {"bucket": bucket.key, "seconds": seconds, "scale": clock.scale()})
 
     def paused_for(self, bucket: Bucket) -> float:
         """How much longer the bucket is paused."""
-        with connection.cursor() as cursor:
-            cursor.execute(_PAUSED, {"bucket": bucket.key, "scale": clock.scale()})
-            row = cursor.fetchone()
+        row = _ask(_PAUSED, {"bucket": bucket.key, "scale": clock.scale()})
         return max(0.0, float(row[0])) if row else 0.0
+
+
+def _ask(statement: str, values: Mapping[str, str | float]) -> tuple[float, ...] | None:
+    """Run one statement; once more on a new connection where the old one has died meanwhile."""
+    try:
+        return _ask_once(statement, values)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return _ask_once(statement, values)
+
+
+def _ask_once(statement: str, values: Mapping[str, str | float]) -> tuple[float, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone() if cursor.description else None

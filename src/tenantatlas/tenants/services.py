@@ -127,10 +127,9 @@ def remove_tenant(tenant: Tenant, *, actor: User) -> None:
     """
     require_capability(actor, tenant, Capability.TENANT_MANAGE)
     with transaction.atomic():
-        changed = Tenant.objects.filter(pk=tenant.pk, removed_at=None, writer_run=None).update(
-            removed_at=clock.now()
-        )
-        if not changed:
+        writing = Tenant.objects.filter(tenant_guid=tenant.tenant_guid, writer_run__isnull=False)
+        here = Tenant.objects.filter(pk=tenant.pk, removed_at=None)
+        if writing.exists() or not here.update(removed_at=clock.now()):
             raise Conflict(
                 f"A run is writing to {tenant.slug}.", hint="Cancel it or wait until it has ended."
             )
