@@ -16,7 +16,6 @@ from tenantatlas.tenants.models import Tenant
 
 from .factories import ConnectionFactory, MembershipFactory, TenantFactory, UserFactory
 
-PASSWORD = "correct horse battery"
 CONTOSO = "c0ffee00-0000-4000-8000-000000000001"
 FABRIKAM = "c0ffee00-0000-4000-8000-000000000002"
 

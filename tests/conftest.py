@@ -17,6 +17,8 @@ from tenantatlas.core.clock import VirtualClock
 
 from .postgres import NoPostgres, server_url
 
+pytest_plugins = ("tests.canary",)
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:

@@ -14,11 +14,14 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.tenants.models import Connection, CredentialKind, Membership, Purpose, Tenant
 from tenantatlas.tenants.vault import ensure_data_key
 
-CLIENT_SECRET = "canary-client-secret-of-the-tests"
+from .canary import secret
+
+CLIENT_SECRET = secret("client secret")
+PASSWORD = secret("password")
 
 
 class UserFactory(DjangoModelFactory[User]):
-    """A person who can sign in with `cast.PASSWORD`."""
+    """A person who can sign in with `PASSWORD`."""
 
     class Meta:
         model = User
@@ -30,8 +33,8 @@ class UserFactory(DjangoModelFactory[User]):
 
     @factory.post_generation
     def password(self, create: bool, extracted: str | None, **_kwargs: Any) -> None:  # noqa: FBT001 - factory_boy
-        """The password in clear, or the cast's."""
-        self.set_password(extracted or "correct horse battery")
+        """The password in clear, or everybody's."""
+        self.set_password(extracted or PASSWORD)
         if create:
             self.save()
 

@@ -16,9 +16,10 @@ from tenantatlas.policies.canonical import compose
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Status
+from tests.canary import secret
 from tests.simulated import CONFIGURATIONS, World
 
-CANARY = "canary-oma-secret-value"
+CANARY = secret("value of a custom setting")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tenantatlas.cli.main import run
+from tests import canary
 
 from .program import Program, Result, Template, blank_program, make_template
 
@@ -24,6 +25,7 @@ def tenantatlas(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
         capsys.readouterr()
         code = run([str(argument) for argument in arguments])
         said = capsys.readouterr()
+        canary.recorder.look(f"command {arguments[0]}", said.out + said.err)
         return Result(code=code, out=said.out, err=said.err)
 
     yield call
@@ -47,7 +49,7 @@ def blank(server: str, tmp_path: Path) -> Iterator[Program]:
 def password_file(tmp_path: Path) -> Path:
     """A file with a good password."""
     path = tmp_path / "password"
-    path.write_text("a long and strange sentence\n")
+    path.write_text(f"{canary.MARK} a long and strange sentence\n")
     return path
 
 

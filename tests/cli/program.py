@@ -17,6 +17,7 @@ from django.conf import settings
 
 from tenantatlas.accounts.models import User
 from tenantatlas.cli.main import run
+from tests import canary
 from tests.factories import ConnectionFactory, MembershipFactory, TenantFactory
 from tests.postgres import fresh_database
 from tests.processes import Install
@@ -75,6 +76,7 @@ class Program:
     def __call__(self, *arguments: str | Path, **environment: str) -> Result:
         """Run it."""
         result: Result = self.install.call(run_line, tuple(map(str, arguments)), environment)
+        canary.recorder.look(f"command {arguments[0]}", result.out + result.err)
         return result
 
     @property
@@ -101,16 +103,18 @@ class Template:
         shutil.copytree(self.program.home, home)
         if not server:
             yield Program(Install(home))
+            canary.recorder.look_at_files(home)
             return
         model = urlsplit(self.program.install.url).path.lstrip("/")
         with fresh_database(server, template=model) as url:
             yield Program(Install(home, url))
+            canary.recorder.look_at_database(url)
 
 
 def make_template(program: Program, folder: Path) -> Template:
     """Set the install up and take a copy."""
     password = folder / "password"
-    password.write_text("a long and strange sentence\n")
+    password.write_text(f"{canary.MARK} a long and strange sentence\n")
     copy = folder / "copy"
     for arguments in (
         ("init", "--admin-email", OWNER, "--admin-password-file", password),
@@ -137,3 +141,4 @@ def blank_program(home: Path, server: str = "") -> Iterator[Program]:
         url = stack.enter_context(fresh_database(server)) if server else ""
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         yield Program(Install(home, url))
+        canary.recorder.look_at_files(home)

@@ -12,6 +12,7 @@ from tenantatlas.accounts.models import User
 from tenantatlas.audit import triggers
 from tenantatlas.audit.queries import verify_chain
 from tenantatlas.tenants.models import Tenant
+from tests.canary import MARK
 from tests.processes import Install
 
 from .program import OWNER, Program, blank_program
@@ -139,12 +140,12 @@ def test_an_older_database_asks_to_be_migrated(ready):
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path):
-    program = Program(Install(tmp_path, "postgresql://me:canary-pass@127.0.0.1:1/atlas"))
+    program = Program(Install(tmp_path, f"postgresql://me:{MARK}@127.0.0.1:1/atlas"))
 
     result = program("tenants", "list")
 
     result.failed(7, "cannot be reached", "127.0.0.1/atlas")
-    assert "canary-pass" not in result.err
+    assert MARK not in result.err
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path):
@@ -156,7 +157,7 @@ def test_a_file_that_is_no_database_is_said(tmp_path):
 def test_a_missing_key_is_said_where_it_is_needed(ready, tmp_path):
     (ready.home / "key").unlink()
     secret = tmp_path / "secret"
-    secret.write_text("canary-client-secret")
+    secret.write_text(MARK)
 
     for arguments in (
         ("tenants", "add", "x", "--name", "X", "--tenant-id", "c0ffee00-0000-4000-8000-00000000000a",
@@ -221,7 +222,7 @@ def test_new_rows_follow_a_restore(ready, copied, password_file):
         "--client-id", "c0ffee00-0000-4000-8000-00000000000b", "--client-secret-file", password_file,
     )  # fmt: skip
     assert added.code == 2  # the sentence has spaces: no client secret
-    password_file.write_text("canary-secret-value")
+    password_file.write_text(MARK)
     added = ready(
         "tenants", "add", "adatum", "--name", "Adatum", "--tenant-id", "c0ffee00-0000-4000-8000-00000000000a",
         "--client-id", "c0ffee00-0000-4000-8000-00000000000b", "--client-secret-file", password_file,

@@ -7,6 +7,7 @@ import pytest
 from tenantatlas.cli import starts
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.models import OperationRun
+from tests.canary import MARK
 from tests.simulated import world  # noqa: F401 - a fixture
 
 
@@ -47,7 +48,7 @@ def test_people_see_the_permissions_too(tenantatlas, world):  # noqa: F811 - the
 @pytest.mark.usefixtures("works_here")
 def test_a_blocked_check_ends_with_its_causes_code_and_says_why(tenantatlas, world, tmp_path):  # noqa: F811 - the fixture
     secret = tmp_path / "secret"
-    secret.write_text("canary-of-a-wrong-secret")
+    secret.write_text(f"{MARK} wrong")
     assert tenantatlas("tenants", "update", "contoso", "--client-secret-file", secret).code == 0
     assert world
 
@@ -56,7 +57,7 @@ def test_a_blocked_check_ends_with_its_causes_code_and_says_why(tenantatlas, wor
     assert result.code == 7
     assert result.object["outcome"] == "blocked"
     assert "blocked: " in result.err
-    assert "canary" not in result.err + result.out
+    assert MARK not in result.err + result.out
 
 
 @pytest.mark.parametrize(

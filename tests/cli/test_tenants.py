@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tenantatlas.tenants.models import Tenant
+from tests.canary import secret
 from tests.factories import UserFactory
 
 GUID = "c0ffee00-0000-4000-8000-00000000000a"
 CLIENT = "c0ffee00-0000-4000-8000-00000000000b"
-CANARY = "canary-secret-of-the-command-line"
+CANARY = secret("client secret of the command line")
 
 
 @pytest.fixture

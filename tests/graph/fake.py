@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tenantatlas.core import clock
 from tenantatlas.graph.transport import GraphRequest, GraphResponse, TransportFailed
+from tests.canary import MARK, secret
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 CLIENT = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
-SECRET = "canary-secret-9f3a7c"
+SECRET = secret("client secret of the fake")
 GRAPH = "https://graph.microsoft.com"
 LOGIN = "https://login.microsoftonline.com"
 
@@ -47,7 +48,7 @@ def rows(*names: str, link: str | None = None) -> dict[str, Any]:
 
 def make_token(claims: dict[str, Any]) -> str:
     """A token that says these things, signed by nobody."""
-    parts = ({"alg": "none"}, claims)
+    parts = ({"alg": "none"}, {"sub": MARK, **claims})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 

@@ -19,6 +19,7 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.registry import install_crash_hook
 from tenantatlas.runs.services import cancel_run
 from tenantatlas.simulator.faults import LoseReply, Status, Throttle
+from tests import canary
 from tests.simulated import CATALOG, CONFIGURATIONS, group_target
 
 from .conftest import Restoring
@@ -252,7 +253,7 @@ def test_one_version_is_restored_alone(restoring: Restoring) -> None:
 
 
 def test_secrets_are_written_and_never_shown(restoring: Restoring) -> None:
-    secret = "CANARY-oma-secret-value"
+    secret = canary.secret("value of a custom setting")
     body: dict[str, Any] = {
         "@odata.type": "#microsoft.graph.windows10CustomConfiguration",
         "id": stable_id("oma"),

@@ -8,17 +8,18 @@ from tenantatlas.core.errors import InputError
 from tenantatlas.core.log import HIDDEN, redact_text
 from tenantatlas.tenants.credentials import authorities, certificate, client_secret
 from tenantatlas.tenants.models import CredentialKind
+from tests.canary import MARK
 
 from .certificates import certificate_pem, elliptic_key, key_pem, rsa_key
 
 
 def test_a_client_secret_is_one_line_and_never_printed_again():
-    credential = client_secret("  s3cr3t~canary-value \n")
+    credential = client_secret(f"  s3cr3t~{MARK} \n")
 
     assert credential.kind == CredentialKind.SECRET
-    assert credential.text == "s3cr3t~canary-value"
-    assert "canary" not in repr(credential)
-    assert redact_text("using s3cr3t~canary-value now") == f"using {HIDDEN} now"
+    assert credential.text == f"s3cr3t~{MARK}"
+    assert MARK not in repr(credential)
+    assert redact_text(f"using s3cr3t~{MARK} now") == f"using {HIDDEN} now"
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "two words", "two\nlines", "x" * 1001, "bell\x07"])

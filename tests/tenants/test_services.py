@@ -18,11 +18,12 @@ from tenantatlas.tenants.queries import (
     tenant_for,
     tenants_of,
 )
+from tests.canary import secret
 from tests.factories import MembershipFactory, UserFactory
 
 GUID = "C0FFEE00-0000-4000-8000-00000000000A"
 CLIENT = "c0ffee00-0000-4000-8000-00000000000b"
-SECRET = "canary-of-the-services"
+SECRET = secret("client secret of the services")
 
 
 def new_tenant(**changes):
