@@ -11,6 +11,7 @@ from django.db import connections
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, Cancelled, Snoozed, WorkerLost
+from tenantatlas.graph.waiting import stop_waiting_when
 
 from . import items
 from .context import Crew, Word, WorkContext, stop_word
@@ -87,7 +88,8 @@ def _work_lane(ctx: WorkContext, lane: str, *, until: float) -> BaseException | 
             if not chunk:
                 return None
             crash_point("items_taken")
-            _do_chunk(ctx, chunk)
+            with stop_waiting_when(ctx.cancelled):
+                _do_chunk(ctx, chunk)
     except Fenced as error:
         ctx.lost.set()
         ctx.halted.set()

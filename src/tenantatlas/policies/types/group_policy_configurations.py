@@ -29,6 +29,7 @@ def _compose(body: Json) -> Json:
 
 def _with_named_presentations(row: Json) -> Json:
     return {
+        "configurationType": "policy",
         **row,
         _PRESENTATIONS: [
             {**value, "presentation": _identity(value.get("presentation") or {})}
