@@ -53,7 +53,7 @@ class Place:
 
 
 def furnish(world: World) -> dict[str, int]:
-    """Contoso with an inventory, two sets, a drift, a preview and an executed restore; the ids by URL argument."""
+    """Contoso with an inventory, two sets, a drift and a preview; the ids by URL argument."""
     group = world.sim.put("/groups", {"displayName": "Pilot", "securityEnabled": True, "groupTypes": []})
     first = world.catalog_policy("Baseline", assignments=[group_target(group)])
     second = world.catalog_policy("Second")

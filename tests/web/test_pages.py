@@ -50,7 +50,7 @@ def test_a_reader_sees_every_page_that_starts_nothing(places: list[Place], olu: 
             assert olu.get(url_of(place)).status_code == wanted, place
 
 
-def test_a_reader_starts_nothing(places: list[Place], olu: Client, world: World) -> None:
+def test_a_reader_starts_nothing(places: list[Place], olu: Client) -> None:
     before = OperationRun.objects.count()
     for place in places:
         if place.in_tenant and not place.takes_get:

@@ -20,7 +20,7 @@ from tenantatlas.graph.client import GraphClient
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import all_types
 
-from .connections import client_with
+from .connections import client_with, forget_clients
 from .models import PermissionReport, Purpose, Tenant
 from .queries import connection_of
 
@@ -94,7 +94,11 @@ def compare_permissions(
 
 
 def check_sign_in(tenant: Tenant) -> None:
-    """Get a token of every app that the tenant has; it must be for this very tenant."""
+    """Get a new token of every app that the tenant has; it must be for this very tenant.
+
+    A token that is out already would not know what was granted or withdrawn since it was made.
+    """
+    forget_clients()
     for client in _clients(tenant).values():
         _roles(client, tenant)
 
