@@ -19,7 +19,7 @@
     │   ├─ ConsentMissing     consent      no     no
     │   ├─ NotOffered         not_offered  no     no               this cloud or licence lacks it
     │   ├─ Rejected           rejected     no     no
-    │   └─ Untrusted          untrusted    no     no               a link that leads elsewhere, an endless list
+    │   └─ Untrusted          untrusted    no     no              a link that leads elsewhere, an endless one
     └─ Cancelled, Snoozed     control flow, never shown as errors
 
 The class docstring is the default sentence; `hint` says what to do next; `details` is for machines.

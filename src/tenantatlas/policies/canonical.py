@@ -4,10 +4,10 @@
     canonical_form    that body without what the service made, in one order → what is compared
     digest            equal digest ⇔ equal canonical form
 
-Canonical: without volatile properties and annotations; null and an empty list mean the same as absent, and so does
-an empty description (services fill in [] and "" for what they were not given);
-numbers keep their text; sets are sorted by their natural key; assignments as `assignments.normalised` has
-them; a mask or token in the place of a secret is no value. A canonical form is its own canonical form.
+Canonical: without volatile properties and annotations; null and an empty list mean the same as absent, and
+so does an empty description (services fill in [] and "" for what they were not given); numbers keep their
+text; sets are sorted by their natural key; assignments as `assignments.normalised` has them; a mask or
+token in the place of a secret is no value. A canonical form is its own canonical form.
 """
 
 from __future__ import annotations
