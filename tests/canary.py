@@ -29,6 +29,8 @@ import pytest
 from django.db.backends.signals import connection_created
 from psycopg import sql
 
+from tenantatlas.core import log
+
 MARK = "CANARY-7f3a9d1c0b5e"
 
 _AROUND = 60
@@ -141,7 +143,7 @@ def apart() -> Iterator[Recorder]:
 # ── Ears ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Ear(logging.Handler):
+class Ear(logging.Handler):
     """Hears log lines in the form in which the product writes them."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -202,14 +204,15 @@ def _hear_tokens() -> None:
 
 # ── The plugin ────────────────────────────────────────────────────────────────────────────────────────────
 
-_ear = _Ear(logging.DEBUG)
+#: Hears every log line while tests run.
+ear = Ear(logging.DEBUG)
 
 
 def pytest_sessionstart() -> None:
     """Begin to listen."""
     from tenantatlas.config.logging import JsonLines  # noqa: PLC0415 - only once the settings are there
 
-    _ear.setFormatter(JsonLines())
+    ear.setFormatter(JsonLines())
     connection_created.connect(_hear_statements)
     _hear_pages()
     _hear_tokens()
@@ -217,7 +220,7 @@ def pytest_sessionstart() -> None:
 
 def pytest_runtest_setup() -> None:
     """Listen also where a test has set up logging anew."""
-    _hear_logs(_ear)
+    _hear_logs(ear)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -232,8 +235,9 @@ def pytest_runtest_makereport() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    """Judge each test once all its fixtures have ended."""
+    """Judge each test once all its fixtures have ended. The next one's words are no secrets of this one."""
     yield
+    log._secrets.clear()
     recorder.judge()
 
 

@@ -48,7 +48,7 @@ def test_people_see_the_permissions_too(tenantatlas, world):  # noqa: F811 - the
 @pytest.mark.usefixtures("works_here")
 def test_a_blocked_check_ends_with_its_causes_code_and_says_why(tenantatlas, world, tmp_path):  # noqa: F811 - the fixture
     secret = tmp_path / "secret"
-    secret.write_text(f"{MARK} wrong")
+    secret.write_text(f"{MARK}-wrong")
     assert tenantatlas("tenants", "update", "contoso", "--client-secret-file", secret).code == 0
     assert world
 
