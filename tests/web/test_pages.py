@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from tenantatlas.runs import queries as runs
 from tenantatlas.runs.models import OperationRun
 from tests.simulated import World
 
@@ -132,3 +133,29 @@ def test_a_form_without_its_token_is_refused(places: list[Place], world: World) 
     for place in places:
         if not place.takes_get:
             assert client.post(place.url).status_code == 403, place
+
+
+def test_an_address_that_leads_nowhere_says_what_a_foreign_tenant_says(ana: Client, eve: Client) -> None:
+    nowhere, foreign = ana.get("/t/contoso/nowhere/"), eve.get("/t/contoso/")
+    assert nowhere.status_code == foreign.status_code == 404
+    assert nowhere.content == foreign.content == Client().get("/nowhere/").content
+
+
+def test_what_we_did_not_foresee_is_a_plain_sentence(ana: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args, **_kwargs):
+        raise RuntimeError("canary of the traceback")
+
+    monkeypatch.setattr(runs, "state_counts", fail)
+    ana.raise_request_exception = False
+    answer = ana.get("/t/contoso/runs/")
+    assert answer.status_code == 500
+    assert b"This is our fault" in answer.content
+    assert b"canary" not in answer.content
+
+
+def test_a_form_that_is_too_old_says_what_to_do(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.cast.ana)
+    answer = client.post("/t/contoso/policies/sync/")
+    assert answer.status_code == 403
+    assert b"reload the page and send it again" in answer.content

@@ -1,12 +1,10 @@
-"""Every address: the pages of `tenantatlas.web`."""
+"""Every address: the pages of `tenantatlas.web`; what is shown where there is none, or where one fails."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from django.urls import include, path
 
-from django.urls import URLPattern, URLResolver, include, path
+handler404 = "tenantatlas.web.errors.not_found"
+handler500 = "tenantatlas.web.errors.our_fault"
 
-urlpatterns: list[URLPattern | URLResolver] = []
-
-if find_spec("tenantatlas.web.urls"):
-    urlpatterns.append(path("", include("tenantatlas.web.urls")))
+urlpatterns = [path("", include("tenantatlas.web.urls"))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
-from tenantatlas.core.errors import AtlasError, NotFound
+from tenantatlas.core.errors import AtlasError, NotAllowed, NotFound
 
 
 def error_page(request: HttpRequest, error: AtlasError) -> HttpResponse:
@@ -20,6 +21,17 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return error_page(request, NotFound())
 
 
-def our_fault(request: HttpRequest) -> HttpResponse:
-    """For what we did not foresee: no trace, a plain sentence."""
-    return render(request, "web/errors/our_fault.html", {"title": "This is our fault"}, status=500)
+def our_fault(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """For what we did not foresee: no trace, a plain sentence. Asks nothing of the database."""
+    return HttpResponseServerError(render_to_string("web/errors/our_fault.html"))
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """For a form that was not ours, or whose page was open too long."""
+    return error_page(
+        request,
+        NotAllowed(
+            "This form is too old, or did not come from this site. Nothing was done.",
+            hint="Go back, reload the page and send it again.",
+        ),
+    )

@@ -17,9 +17,6 @@ from .pages import (
     tenants,
 )
 
-handler404 = "tenantatlas.web.errors.not_found"
-handler500 = "tenantatlas.web.errors.our_fault"
-
 tenant_pages = [
     path("", dashboard.dashboard, name="dashboard"),
     path("runs/", runs.run_list, name="run_list"),
