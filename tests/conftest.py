@@ -14,6 +14,8 @@ from django.db.backends.sqlite3 import base as sqlite
 from tenantatlas.audit import triggers
 from tenantatlas.core import clock
 from tenantatlas.core.clock import VirtualClock
+from tenantatlas.graph.transport import current_transport
+from tenantatlas.simulator.transport import SimulatorTransport
 
 from .postgres import NoPostgres, server_url
 
@@ -68,6 +70,18 @@ def _key_file() -> None:
 
     if not Path(settings.ATLAS_KEY_FILE).exists():
         make_key_file()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """After every test: what the simulator was asked to write is what was planned, in the plan's order."""
+    yield
+    transport = current_transport()
+    opened = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    if opened and isinstance(transport, SimulatorTransport) and transport.simulator.writes():
+        from .conformance.writes_equal_plan import assert_all_writes_planned  # noqa: PLC0415 - needs the apps
+
+        assert_all_writes_planned(transport.simulator)
 
 
 @pytest.fixture
