@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,6 +90,8 @@ class Sample:
     body: Json = field(repr=False)
     #: Not deleted by the accident but changed: these properties.
     accident: Json = None
+    #: Microsoft puts it into every tenant.
+    built_in: bool = False
 
     @property
     def collection(self) -> str:
@@ -114,6 +116,8 @@ def _odata(name: str) -> str:
 
 
 _TO_GROUP = [group_target(GROUP)]
+_LOST_FILTER = stable_id("lost", "assignmentFilters", 0)
+_LOST_TEMPLATE = stable_id("lost", "notificationMessageTemplates", 0)
 _TAGS = {"roleScopeTagIds": ["0"], "description": "Before"}
 _OUTLOOK_IOS = {"@odata.type": _odata("iosMobileAppIdentifier"), "bundleId": "com.microsoft.office.outlook"}
 _OUTLOOK_ANDROID = {
@@ -131,6 +135,15 @@ _RESTRICTION = {
 }
 
 
+def _filtered(assignment: Json) -> Json:
+    """Narrowed by a filter that is lost too."""
+    narrow = {
+        "deviceAndAppManagementAssignmentFilterId": _LOST_FILTER,
+        "deviceAndAppManagementAssignmentFilterType": "include",
+    }
+    return {"target": {**assignment["target"], **narrow}}
+
+
 def _settings_catalog(family: str) -> Callable[[str, int], Json]:
     def make(key: str, number: int) -> Json:
         body = catalog_body("x", settings=3)
@@ -142,7 +155,8 @@ def _settings_catalog(family: str) -> Callable[[str, int], Json]:
                 "templateDisplayName": family,
                 "templateDisplayVersion": "Version 1",
             }
-        return {**body, **_named(key, number, assignments=_TO_GROUP), "description": "Before"}
+        targets = [_filtered(_TO_GROUP[0])] if number else _TO_GROUP
+        return {**body, **_named(key, number, assignments=targets), "description": "Before"}
 
     return make
 
@@ -166,6 +180,33 @@ def _enrollment(kind: str, suffix: str, **more: Any) -> Callable[[str, int], Jso
         return {**body, "id": f"{body['id']}_{suffix}", **more}
 
     return make
+
+
+def _compliance(key: str, number: int) -> Json:
+    """Further ones warn by a template that is lost too."""
+    actions = [("block", 0, "", []), ("notification", 24, _LOST_TEMPLATE if number else TEMPLATE, [GROUP])]
+    return _named(
+        key,
+        number,
+        **{"@odata.type": _odata("windows10CompliancePolicy")},
+        **_TAGS,
+        passwordRequired=True,
+        assignments=_TO_GROUP,
+        scheduledActionsForRule=[
+            {
+                "ruleName": None,
+                "scheduledActionConfigurations": [
+                    {
+                        "actionType": kind,
+                        "gracePeriodHours": hours,
+                        "notificationTemplateId": template,
+                        "notificationMessageCCList": copies,
+                    }
+                    for kind, hours, template, copies in actions
+                ],
+            }
+        ],
+    )
 
 
 _APP_RULES = {
@@ -303,31 +344,7 @@ _MAKERS: dict[str, Callable[[str, int], Json]] = {
             }
         ],
     ),
-    "deviceCompliancePolicies": _plain(
-        **{"@odata.type": _odata("windows10CompliancePolicy")},
-        **_TAGS,
-        passwordRequired=True,
-        assignments=_TO_GROUP,
-        scheduledActionsForRule=[
-            {
-                "ruleName": None,
-                "scheduledActionConfigurations": [
-                    {
-                        "actionType": "block",
-                        "gracePeriodHours": 0,
-                        "notificationTemplateId": "",
-                        "notificationMessageCCList": [],
-                    },
-                    {
-                        "actionType": "notification",
-                        "gracePeriodHours": 24,
-                        "notificationTemplateId": TEMPLATE,
-                        "notificationMessageCCList": [GROUP],
-                    },
-                ],
-            }
-        ],
-    ),
+    "deviceCompliancePolicies": _compliance,
     "deviceManagementScripts": _plain(
         **_TAGS,
         fileName="a.ps1",
@@ -472,15 +489,37 @@ def restorable_types() -> tuple[str, ...]:
     return tuple(each.key for each in all_types() if each.restore.mode is not RestoreMode.BACKUP_ONLY)
 
 
+#: A policy with this number is not lost: the accident changes it.
+CHANGED = 9
+
+
 def sample(type_key: str, *, guid: str, number: int = 0) -> Sample:
     """A policy of the type in that tenant. What cannot be deleted is changed by the accident instead."""
     if type_key == "enrollment.platformRestrictionsDefault":
         body = {"id": f"{guid}_DefaultPlatformRestrictions"}
-        changed = {**_RESTRICTION, "osMinimumVersion": "1.0"}
-        return Sample(type_key=type_key, body=body, accident={"iosRestriction": changed})
-    return Sample(type_key=type_key, body=_MAKERS[type_key](type_key, number))
+        return Sample(
+            type_key=type_key,
+            body=body,
+            accident={"iosRestriction": {**_RESTRICTION, "osMinimumVersion": "1.0"}},
+            built_in=True,
+        )
+    body = _MAKERS[type_key](type_key, number)
+    accident = {"description": "Accident"} if number == CHANGED else None
+    return Sample(type_key=type_key, body=body, accident=accident)
 
 
-def samples(type_keys: Iterable[str], *, guid: str, of_each: int = 1) -> list[Sample]:
-    """So many policies of each type."""
-    return [sample(key, guid=guid, number=number) for key in type_keys for number in range(of_each)]
+#: 30 policies over eight types: some have rows below them, go one at a time, name each other, are changed only.
+THIRTY: tuple[tuple[str, int], ...] = tuple(
+    (key, number)
+    for key, numbers in (
+        ("assignmentFilters", (0, 1, 2)),
+        ("notificationMessageTemplates", (0, 1, 2)),
+        ("deviceConfigurations.customOma", (0, 1, 2, CHANGED)),
+        ("configurationPolicies", (0, 1, 2, CHANGED)),
+        ("groupPolicyConfigurations", (0, 1, 2, 3)),
+        ("deviceCompliancePolicies", (0, 1, 2, CHANGED)),
+        ("deviceManagementScripts", (0, 1, 2, CHANGED)),
+        ("conditionalAccess.policies", (0, 1, 2, 3)),
+    )
+    for number in numbers
+)

@@ -80,7 +80,7 @@ def fill_simulator(slugs: dict[str, list[tuple[str, int]]]) -> None:
             sim.put(collection, body)
         for key, number in wanted:
             sample = policies.sample(key, guid=sim.guid, number=number)
-            if sample.accident is None:
+            if not sample.built_in:
                 sim.put(sample.collection, sample.body)
     simulator.save(_state())
 
@@ -138,9 +138,12 @@ def _begin_restore(slug: str, number: int) -> int:
     return int(run.pk)
 
 
-def begin_captures(wanted: dict[str, list[str]]) -> dict[str, int]:
-    """Start a capture of these types in each tenant; the runs by tenant."""
-    return {slug: int(_start(slug, "backup_set.capture", types=types).pk) for slug, types in wanted.items()}
+def begin_captures(wanted: dict[str, list[tuple[str, int]]]) -> dict[str, int]:
+    """Start a capture of the types of these policies in each tenant; the runs by tenant."""
+    return {
+        slug: int(_start(slug, "backup_set.capture", types=sorted({key for key, _ in kinds})).pk)
+        for slug, kinds in wanted.items()
+    }
 
 
 def work(runs: dict[str, int]) -> dict[str, Counter[str]]:
@@ -300,6 +303,18 @@ def resume_captures(runs: dict[str, int]) -> dict[str, Seen]:
             "staged": StagedRow.all_tenants.filter(tenant=made.tenant).count(),
         }
     return seen
+
+
+def requests_of(slugs: list[str]) -> dict[str, tuple[int, int]]:
+    """How many requests came for each tenant: over the network, and with those inside batches."""
+    guids = {stable_id("tenant", slug): slug for slug in slugs}
+    alone: Counter[str] = Counter()
+    every: Counter[str] = Counter()
+    for entry in _simulator().journal:
+        slug = guids.get(entry.tenant, "")
+        every[slug] += not entry.path.endswith("/$batch")
+        alone[slug] += not entry.in_batch
+    return {slug: (alone[slug], every[slug]) for slug in slugs}
 
 
 def _simulator() -> Simulator:

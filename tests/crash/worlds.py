@@ -19,10 +19,8 @@ SLOTS = ("slot1", "slot2", "slot3", "slot4", "slot5", "slot6")
 def groups_of_types() -> list[dict[str, str]]:
     """All restorable types in groups: a tenant for each."""
     types = policies.restorable_types()
-    return [
-        dict(zip(SLOTS, types[start : start + len(SLOTS)], strict=False))
-        for start in range(0, len(types), len(SLOTS))
-    ]
+    number = -(-len(types) // len(SLOTS))
+    return [dict(zip(SLOTS, types[first::number], strict=False)) for first in range(number)]
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,14 @@ class Worlds:
 
 @contextlib.contextmanager
 def worlds(
-    contents: dict[str, list[tuple[str, int]]], previews: dict[str, list[list[str]]], *, server: str = ""
+    contents: dict[str, list[tuple[str, int]]],
+    previews: dict[str, list[list[str]]] | None = None,
+    *,
+    server: str = "",
 ) -> Iterator[Worlds]:
-    """Tenants with these policies (type, number), captured, lost, and previewed for each list of types."""
+    """Tenants with these policies (type, number); with `previews` they are captured, lost, and a restore
+    previewed for each list of types.
+    """
     ports = free_ports()
     restores: dict[str, list[int]] = {}
 
@@ -53,6 +56,8 @@ def worlds(
         install.call(workers.fill_simulator, contents)
         with graph_of(install, ports):
             install.call(workers.connect, list(contents), ports.url)
+            if previews is None:
+                return
             sets = install.call(workers.capture, contents)
         install.call(workers.lose, contents)
         with graph_of(install, ports):

@@ -1,0 +1,119 @@
+"""What a run came to, whether its worker died or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.processes import Killed
+
+from . import workers
+from .worlds import Ready, Worlds
+
+#: `marked` is these tests' own: the journal says sent, and Graph has heard nothing.
+RESTORE_BOUNDARIES = ("intent", "marked", "sent", "reply", "recorded", "assign", "verify")
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What runs come to when nobody dies, and how often each tenant's run passes each crash point."""
+
+    passed: Mapping[str, Counter[str]]
+    ends: Mapping[str, Any]
+    requests: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Restores:
+    """The previewed restores of some tenants (by number), executed at the same time."""
+
+    worlds: Worlds
+    numbers: dict[str, int]
+
+    def undisturbed(self) -> Undisturbed:
+        """Nobody dies."""
+        with self.worlds.copy() as ready:
+            runs = ready.install.call(workers.begin_restores, self.numbers)
+            passed = ready.install.call(workers.work, runs)
+            ends = self._finish(ready, runs)
+            found = Undisturbed(passed, ends, _requests(ready, self.numbers))
+        for slug, end in ends.items():
+            assert end["run"]["outcome"] == "succeeded", (slug, end["run"])
+            assert passed[slug]["intent"] >= 1
+        assert_whole(ends)
+        return found
+
+    def killed(self, point: str, nth: dict[str, int]) -> dict[str, Any]:
+        """One worker dies there, the next one goes on; what it came to."""
+        with self.worlds.copy() as ready:
+            runs = ready.install.call(workers.begin_restores, self.numbers)
+            _kill(ready, runs, point, nth)
+            return self._finish(ready, runs)
+
+    def _finish(self, ready: Ready, runs: dict[str, int]) -> dict[str, Any]:
+        told = ready.install.call(workers.resume_restores, runs)
+        ready.graph.save()
+        judged = ready.install.call(workers.judge_restores, self.numbers)
+        return {slug: {"run": told[slug], **judged[slug]} for slug in runs}
+
+
+@dataclass(frozen=True)
+class Captures:
+    """Captures of some tenants at the same time."""
+
+    worlds: Worlds
+    contents: dict[str, list[tuple[str, int]]]
+
+    def undisturbed(self) -> Undisturbed:
+        """Nobody dies."""
+        with self.worlds.copy() as ready:
+            runs = ready.install.call(workers.begin_captures, self.contents)
+            passed = ready.install.call(workers.work, runs)
+            ends = ready.install.call(workers.resume_captures, runs)
+            found = Undisturbed(passed, ends, _requests(ready, self.contents))
+        for slug, end in ends.items():
+            assert (end["outcome"], end["set"]) == ("succeeded", "complete"), (slug, end["failures"])
+        return found
+
+    def killed(self, point: str, nth: dict[str, int]) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
+        """One worker dies there, the next one goes on: what it came to, and the requests it took."""
+        with self.worlds.copy() as ready:
+            runs = ready.install.call(workers.begin_captures, self.contents)
+            _kill(ready, runs, point, nth)
+            ends = ready.install.call(workers.resume_captures, runs)
+            return ends, _requests(ready, self.contents)
+
+
+def _kill(ready: Ready, runs: dict[str, int], point: str, nth: dict[str, int]) -> None:
+    assert nth, f"no run passes {point}"
+    with pytest.raises(Killed, match="-9"):
+        ready.install.call(workers.work_and_die, runs, point, nth)
+
+
+def _requests(ready: Ready, slugs: Mapping[str, object]) -> dict[str, tuple[int, int]]:
+    ready.graph.save()
+    counted: dict[str, tuple[int, int]] = ready.install.call(workers.requests_of, list(slugs))
+    return counted
+
+
+def assert_whole(ends: Mapping[str, Any]) -> None:
+    """Every write of the plans had its effect, and what must happen once happened once."""
+    for slug, end in ends.items():
+        assert not end["late_twins"], slug
+        for write in end["writes"].values():
+            assert write["done"], (slug, write)
+            assert write["applied"] or write["needless"], (slug, write)
+            assert write["applied"] <= 1 or not write["once"], (slug, write)
+
+
+def assert_alike(ends: Mapping[str, Any], undisturbed: Undisturbed) -> None:
+    """The same results item by item, and the same tenant."""
+    for slug, end in ends.items():
+        expected = undisturbed.ends[slug]
+        assert end["run"] == expected["run"], slug
+        assert end["state"] == expected["state"], slug
+    assert_whole(ends)

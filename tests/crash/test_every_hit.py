@@ -1,0 +1,146 @@
+"""A restore of 30 policies over eight types, and a capture of them, killed with -9 at every single passing of
+every boundary, on both databases.
+
+Tenants with the same contents are worked side by side, and one death hits each of them at another passing.
+`make test-deep` runs this; each test prints what it saw.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from . import policies
+from .ends import RESTORE_BOUNDARIES, Captures, Restores, Undisturbed, assert_alike
+from .worlds import SLOTS, Worlds, worlds
+
+pytestmark = [pytest.mark.deep, pytest.mark.parametrize("database", ["sqlite", "postgresql"], scope="module")]
+
+#: How many tenants one death hits.
+SIDE_BY_SIDE = SLOTS[:3]
+CONTENTS = {slot: list(policies.THIRTY) for slot in SIDE_BY_SIDE}
+TYPES = sorted({key for key, _ in policies.THIRTY})
+CAPTURE_BOUNDARIES = (
+    "items_added",
+    "planned",
+    "items_taken",
+    "list_staged",
+    "list_recorded",
+    "documents_read",
+    "documents_stored",
+    "items_processed",
+    "items_recorded",
+    "rolled_up",
+    "finished",
+)
+MOST_EXTRA_REQUESTS = 20
+
+
+@dataclass
+class Table:
+    """What was seen, a line for each boundary."""
+
+    heads: tuple[str, ...]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    def show(self, title: str) -> str:
+        """As Markdown."""
+        lines = [self.heads, ("---",) * len(self.heads), *self.rows]
+        table = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+        return f"\n\n### {title}\n\n{table}\n\n{time.monotonic() - self.began:.0f} seconds.\n"
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, database: str) -> str:
+    """The server of that database; "" for SQLite."""
+    return str(request.getfixturevalue("postgres_server")) if database == "postgresql" else ""
+
+
+@pytest.fixture(scope="module")
+def lost(server: str) -> Iterator[Worlds]:
+    """The policies lost in each tenant, and their restore previewed."""
+    with worlds(CONTENTS, {slot: [TYPES] for slot in SIDE_BY_SIDE}, server=server) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def there(server: str) -> Iterator[Worlds]:
+    """The policies there in each tenant."""
+    with worlds(CONTENTS, server=server) as made:
+        yield made
+
+
+def deaths(undisturbed: Undisturbed, point: str) -> Iterator[dict[str, int]]:
+    """Every passing of the point once: one death hits each tenant at another one."""
+    passed = {slot: undisturbed.passed[slot][point] for slot in SIDE_BY_SIDE}
+    for first in range(1, max(passed.values()) + 1, len(SIDE_BY_SIDE)):
+        hit = dict(zip(SIDE_BY_SIDE, range(first, first + len(SIDE_BY_SIDE)), strict=True))
+        yield {slot: nth for slot, nth in hit.items() if nth <= passed[slot]}
+
+
+def test_a_restore_killed_at_every_hit(
+    lost: Worlds, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restores = Restores(lost, {slot: numbers[0] for slot, numbers in lost.restores.items()})
+    undisturbed = restores.undisturbed()
+    actions = [item["action"] for item in undisturbed.ends["slot1"]["run"]["items"].values()]
+    assert len(policies.THIRTY) == 30 == actions.count("create") + actions.count("update")
+    table = Table(("boundary", "hits", "kills", "duplicates", "differences"))
+    wrong: list[str] = []
+    for point in RESTORE_BOUNDARIES:
+        hits, kills, doubled, differing = 0, 0, 0, len(wrong)
+        for nth in deaths(undisturbed, point):
+            ended = restores.killed(point, nth)
+            hits, kills = hits + len(nth), kills + 1
+            doubled += sum(duplicates(end) for end in ended.values())
+            wrong += differences(ended, undisturbed, f"{point} {nth}")
+        table.rows.append((point, hits, kills, doubled, len(wrong) - differing))
+    with capsys.disabled():
+        print(table.show(f"Restore of 30 policies over {len(TYPES)} types, {database}"))  # noqa: T201 - for people
+    assert not wrong, "\n".join(wrong)
+
+
+def duplicates(end: Any) -> int:
+    """How many writes that must happen once happened again."""
+    return sum(write["applied"] - 1 for write in end["writes"].values() if write["once"] and write["applied"])
+
+
+def differences(ended: dict[str, Any], undisturbed: Undisturbed, where: str) -> list[str]:
+    """What is not as it is when nobody dies."""
+    found = []
+    for slot, end in ended.items():
+        try:
+            assert_alike({slot: end}, undisturbed)
+        except AssertionError as error:
+            found.append(f"{where}, {slot}: {error}")
+    return found
+
+
+def test_a_capture_killed_at_every_hit(
+    there: Worlds, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captures = Captures(there, CONTENTS)
+    undisturbed = captures.undisturbed()
+    table = Table(("boundary", "hits", "kills", "extra requests, most", "mean", "differences"))
+    wrong: list[str] = []
+    most = 0
+    for point in CAPTURE_BOUNDARIES:
+        hits, kills, extra, differing = 0, 0, [], len(wrong)
+        for nth in deaths(undisturbed, point):
+            ends, requests = captures.killed(point, nth)
+            hits, kills = hits + len(nth), kills + 1
+            extra += [requests[slot][0] - undisturbed.requests[slot][0] for slot in requests]
+            wrong += [f"{point} {nth}, {slot}" for slot, end in ends.items() if end != undisturbed.ends[slot]]
+        most = max(most, *extra)
+        mean = f"{sum(extra) / len(extra):.1f}"
+        table.rows.append((point, hits, kills, max(extra), mean, len(wrong) - differing))
+    title = f"Capture of {undisturbed.ends['slot1']['policies']} policies over {len(TYPES)} types, {database}"
+    with capsys.disabled():
+        print(table.show(f"{title} ({undisturbed.requests['slot1'][0]} requests when nobody dies)"))  # noqa: T201 - for people
+    assert not wrong, "\n".join(wrong)
+    assert most <= MOST_EXTRA_REQUESTS
