@@ -6,6 +6,7 @@ pools and hand their results back as calls to make here.
 
 from __future__ import annotations
 
+import contextvars
 import heapq
 import itertools
 import queue
@@ -57,7 +58,7 @@ class Desk:
             self.writing -= 1
             then(result)
 
-        self._writers.submit(self._work, work, ended)
+        self._writers.submit(contextvars.copy_context().run, self._work, work, ended)
 
     def read(self, work: Callable[[], T], *, then: Callable[[T | AtlasError], None]) -> None:
         """Do reads; `then` is called here with their result."""
@@ -67,7 +68,7 @@ class Desk:
             self.reading -= 1
             then(result)
 
-        self._readers.submit(self._work, work, ended)
+        self._readers.submit(contextvars.copy_context().run, self._work, work, ended)
 
     def tell(self, consequence: Callable[[], None]) -> None:
         """From any thread: have this called here."""

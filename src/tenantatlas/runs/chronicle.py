@@ -1,7 +1,8 @@
-"""What is told about a run: its timeline, the audit trail, the bell of who started it."""
+"""What is told about a run: its timeline, the log, the audit trail, the bell of who started it."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,12 @@ from .models import OperationRun, RunEvent
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
 
+log = logging.getLogger(__name__)
+
 
 def tell_timeline(run: OperationRun, kind: EventKind, message: str) -> None:
-    """A line in the run's timeline."""
+    """A line in the run's timeline, and one in the log."""
+    log.info("run_%s", kind.value, extra={"run": run.pk, "said": message})
     RunEvent.all_tenants.bulk_create(
         [RunEvent(tenant_id=run.tenant_id, run_id=run.pk, kind=kind.value, message=message[:300])]
     )
