@@ -209,6 +209,7 @@ def test_a_lost_page_is_never_the_end(
         b'{"value":[]',
         b"\xef\xbb\xbf{}",
         b"null",
+        b'{"value":[7]}',
         b'{"value":' + b"[" * 5000 + b"]" * 5000 + b"}",
     ],
 )

@@ -46,14 +46,17 @@ class Opened:
         return None if value is None else bytes(value)
 
     def rows(self, name: str) -> tuple[bytes, ...]:
-        """The elements of a list, each as its own bytes."""
+        """The objects of a list, each as its own bytes."""
         value = self._values.get(name)
         if value is None:
             raise BadJson(f"The answer has no {name!r}.")
         try:
-            return tuple(bytes(row) for row in _array.decode(value))
+            rows = tuple(bytes(row) for row in _array.decode(value))
         except (msgspec.DecodeError, RecursionError) as error:
             raise BadJson(f"The answer's {name!r} is not a list.") from error
+        if not all(row.startswith(b"{") for row in rows):
+            raise BadJson(f"The answer's {name!r} is not a list of objects.")
+        return rows
 
     def text(self, name: str) -> str | None:
         """A text value, or None."""
