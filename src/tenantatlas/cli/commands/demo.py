@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Play the main job on a simulated tenant: back up, break, see, restore, verify. Exits by itself."""
+    """Play a day on a simulated tenant: back up, break, see, restore, verify. Exits by itself."""
     place = begin_anew()
     with running_simulator(place) as simulated:
         story = _Story(place, simulated)
