@@ -192,10 +192,10 @@ def _why_no_retry(request: TenantRequest, run: OperationRun) -> str:
         operation = get_operation(run.operation)
     except InputError:
         return "This version does not know the operation."
-    if not operation.retryable:
-        return "Begin another one instead: its items depend on each other."
     if not run.may_retry:
         return "No item went wrong."
+    if not operation.retryable:
+        return "Begin another one instead: its items depend on each other."
     return why_not(request, operation.needs)
 
 

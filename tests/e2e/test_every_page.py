@@ -1,0 +1,131 @@
+"""Every page, in both themes, for everybody: nothing that axe finds, no scrolling sideways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from .browsing import Visit, visiting
+from .site import Site
+from .story import Told
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+NARROW = {"width": 320, "height": 640}
+WIDE = {"width": 1200, "height": 800}
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+OPEN_ALL = "document.querySelectorAll('main details:not(.menu)').forEach(each => { each.open = true; })"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def every_page(told: Told, site: Site) -> dict[str, str]:
+    """Name → address. Those of the story, and those that are always there."""
+    here = site.page().removeprefix(site.url)
+    always = ("", "runs/", "policies/", "backup-sets/", "restore/", "restore/new/", "drift/", "connection/")
+    pages = {f"list {path.rstrip('/') or 'dashboard'}".replace("/", " "): f"{here}{path}" for path in always}
+    story = {
+        name: told.paths[name]
+        for name in ("restore run", "preview run", "backup set", "drift report", "result")
+    }
+    return {
+        **pages,
+        **story,
+        "run timeline": f"{told.paths['restore run']}?tab=timeline",
+        "run parameters": f"{told.paths['restore run']}?tab=parameters",
+        "tenants": "/tenants/",
+        "notifications": "/notifications/",
+        "nothing matches": f"{here}policies/?q=nobody",
+    }
+
+
+def violations(found: Any) -> list[str]:
+    """What axe says, one line each."""
+    return [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def look_at(visit: Visit, name: str, path: str) -> list[str]:
+    """Everything that is wrong with one page."""
+    page = visit.page
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{visit.site.url}{path}")
+    visit.picture(f"{name} light")
+    page.evaluate(OPEN_ALL)
+    wrong = [f"light: {each}" for each in violations(Axe().run(page))]
+    page.emulate_media(color_scheme="dark")
+    wrong += [f"dark: {each}" for each in violations(Axe().run(page, options=COLOURS))]
+    page.set_viewport_size(NARROW)
+    if sideways := page.evaluate(OVERFLOW):
+        wrong.append(f"{sideways} px too wide at 320")
+    visit.picture(f"{name} narrow dark")
+    page.set_viewport_size(WIDE)
+    return [f"{name}: {each}" for each in wrong]
+
+
+def test_no_page_keeps_anybody_out(visit: Visit, told: Told, site: Site) -> None:
+    wrong = [each for name, path in every_page(told, site).items() for each in look_at(visit, name, path)]
+    assert wrong == []
+
+
+def test_the_policy_pages(visit: Visit, site: Site) -> None:
+    visit.open("policies/?q=defender")
+    visit.page.click("td.name a")
+    policy = visit.page.url.removeprefix(site.url)
+    visit.page.click("td.name a >> nth=0")
+    version = visit.page.url.removeprefix(site.url)
+    assert look_at(visit, "policy", policy) + look_at(visit, "version", version) == []
+
+
+def test_the_steps_of_the_wizard(visit: Visit, site: Site) -> None:
+    visit.open("restore/new/")
+    visit.press("Next: policies")
+    policies = visit.page.url.removeprefix(site.url)
+    options = policies.replace("/policies/", "/options/")
+    wrong = look_at(visit, "policies step", policies) + look_at(visit, "options step", options)
+    visit.press("Next: preview")
+    visit.await_end()
+    review = policies.replace("/policies/", "/review/")
+    mapping = policies.replace("/policies/", "/mapping/")
+    wrong += look_at(visit, "review", review) + look_at(visit, "mapping", mapping)
+    assert wrong == []
+
+
+def test_the_pages_of_a_stranger(chromium: Browser, site: Site) -> None:
+    with visiting(chromium, site) as visit:
+        assert look_at(visit, "sign in", "/sign-in/") == []
+
+
+@pytest.mark.parametrize("menu", ["bell", "help", "tenant"])
+def test_an_open_menu(visit: Visit, menu: str) -> None:
+    """It opens by a key, is whole on a narrow page, and Escape closes it and returns to its button."""
+    page = visit.page
+    visit.open("")
+    page.focus(f"#{menu}-menu > summary")
+    page.keyboard.press("Enter")
+    if menu == "bell":
+        page.wait_for_selector("#bell-menu .notes li")
+    visit.picture(f"menu {menu}")
+    assert violations(Axe().run(page)) == []
+    page.set_viewport_size(NARROW)
+    assert page.evaluate(OVERFLOW) == 0
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.parentElement.id") == f"{menu}-menu"
+    assert not page.locator(f"#{menu}-menu > :not(summary)").first.is_visible()
+
+
+def test_the_theme_is_chosen_and_stays(visit: Visit) -> None:
+    visit.open("")
+    visit.page.select_option("#theme-choice", "dark")
+    visit.page.wait_for_selector("html[data-theme=dark]")
+    assert (
+        visit.page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(27, 26, 25)"
+    )
+    visit.picture("dashboard chosen dark")
+    visit.page.select_option("#theme-choice", "system")
+    visit.page.wait_for_selector("html:not([data-theme])")

@@ -1,0 +1,173 @@
+"""The wizard without a mouse, and without scripts; the keys; ticking, toasts, pausing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from .browsing import Visit
+from .contents import CATALOG, COMPLIANCE
+from .site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+MOST_TABS = 80
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until this has the focus, which must then be seen."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline == "solid", f"the focus on {selector} is not seen"
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+def skip_to_content(page: Page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+
+
+def test_the_wizard_without_a_mouse(visit: Visit, site: Site, ids: dict[str, str]) -> None:
+    """From the restore list to the verified result, by Tab, Enter, Space and letters only."""
+    site.remove(COMPLIANCE, ids["Compliance kiosks"])
+    page = visit.page
+    visit.open("restore/")
+    skip_to_content(page)
+    tab_to(page, "a.btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/restore/new/")
+    tab_to(page, "input[name=set]")
+    tab_to(page, "button.btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policies/")
+    tab_to(page, "input[type=search][data-narrow]")
+    page.keyboard.type("kiosks")
+    tab_to(page, "input[name=policy]")
+    page.keyboard.press("Space")
+    assert page.is_checked("#scope-ticked")
+    tab_to(page, "button.btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/options/")
+    tab_to(page, "input[name=existing]")
+    tab_to(page, "button.btn-primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/**")
+    visit.await_end()
+    tab_to(page, "#onward")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/review/")
+    tab_to(page, "#confirm")
+    page.keyboard.type("contoso")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/**")
+    visit.await_end()
+    assert "succeeded, 1 of 1 done" in visit.text()
+    assert "Compliance kiosks" in site.names(COMPLIANCE)
+
+
+def test_the_wizard_without_scripts(
+    visiting_without_scripts: Callable[..., AbstractContextManager[Any]], site: Site, ids: dict[str, str]
+) -> None:
+    site.change(CATALOG, ids["Windows - Credential Guard"], description="Changed once more")
+    with visiting_without_scripts() as visit:
+        page = visit.page
+        visit.open("restore/new/")
+        visit.press("Next: policies")
+        visit.press("Next: options")
+        visit.press("Next: preview")
+        page.wait_for_selector("#live:not([hx-get])")  # the page refreshes itself
+        visit.press("Next: review")
+        page.fill("#confirm", "contoso")
+        visit.press("Restore 1 policy")
+        while page.locator("#live[hx-get]").count():
+            visit.press("Refresh")
+        assert page.locator("[data-live-toggle]").is_hidden()
+        visit.press("Show the result")
+        assert "Succeeded 1" in visit.text()
+        visit.open("policies/")
+        page.select_option("select[name=protection]", "never")
+        visit.press("Filter")
+        assert "protection=never" in page.url
+    restored = site.body(CATALOG, "Windows - Credential Guard")
+    assert restored["description"] == "About Windows - Credential Guard"
+
+
+def test_the_keys(visit: Visit) -> None:
+    page = visit.page
+    visit.open("")
+    page.keyboard.press("?")
+    assert page.locator("#help-menu .menu-panel").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#help-menu .menu-panel").is_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/policies/")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    assert page.locator("[data-tick] >> nth=1").is_checked()
+    page.keyboard.press("/")
+    page.keyboard.type("gp?j")
+    assert page.input_value("#search") == "gp?j"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/policies/?q=gp%3Fj")
+
+
+def test_a_command_on_ticked_rows_counts_them(visit: Visit) -> None:
+    page = visit.page
+    visit.open("policies/?q=windows")
+    button = page.locator("[data-needs-selection]")
+    assert button.is_disabled()
+    assert "Tick policies first." in visit.text()
+    page.check("[data-tick] >> nth=0")
+    page.check("[data-tick] >> nth=1")
+    assert button.inner_text() == "Back up 2 ticked"
+    assert "Tick policies first." not in visit.text()
+    page.check("[data-tick-all]")
+    assert button.is_enabled()
+
+
+def test_the_address_is_the_state(visit: Visit) -> None:
+    page = visit.page
+    visit.open("policies/")
+    page.select_option("select[name=assigned]", "yes")
+    page.wait_for_url("**assigned=yes**")
+    page.click("th a:has-text('Policy name')")
+    page.wait_for_url("**sort=name**")
+    assert "assigned=yes" in page.url
+    before = page.inner_text("caption")
+    page.reload()
+    assert page.inner_text("caption") == before
+    page.go_back()
+    assert "sort" not in page.url
+
+
+def test_live_updates_can_be_paused(visit: Visit) -> None:
+    page = visit.page
+    visit.open("runs/")
+    visit.pass_a_minute()
+    asked = visit.asked("shown=")
+    assert asked > 0
+    page.click("[data-live-toggle]")
+    assert page.inner_text("[data-live-toggle]") == "Paused"
+    visit.pass_a_minute()
+    assert visit.asked("shown=") == asked
+
+
+def test_a_toast_says_what_was_started_and_leaves(visit: Visit) -> None:
+    page = visit.page
+    visit.open("connection/")
+    visit.press("Check connection")
+    page.wait_for_selector("[data-toast]")
+    assert "Started: Check permissions" in page.inner_text("[data-toast]")
+    visit.await_end()
+    visit.pass_a_minute()
+    assert page.locator("[data-toast]").count() == 0
