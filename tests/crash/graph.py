@@ -79,7 +79,8 @@ def graph_of(install: Install, ports: Ports) -> Iterator[Graph]:
         _wait_for(graph)
         yield graph
     finally:
-        running.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            running.send_signal(signal.SIGTERM)
         running.result()
 
 

@@ -508,7 +508,7 @@ def sample(type_key: str, *, guid: str, number: int = 0) -> Sample:
     return Sample(type_key=type_key, body=body, accident=accident)
 
 
-#: 30 policies over eight types: some have rows below them, go one at a time, name each other, are changed only.
+#: 30 policies over eight types: some have rows below them, go one at a time, name each other, only change.
 THIRTY: tuple[tuple[str, int], ...] = tuple(
     (key, number)
     for key, numbers in (

@@ -254,7 +254,7 @@ def judge_restores(numbers: dict[str, int]) -> dict[str, Seen]:
         tenant = Tenant.objects.get(slug=slug)
         with tenant_scope(tenant):
             restore = Restore.objects.get(pk=number)
-            assert_writes_equal_plan(simulator, restore)
+            assert_writes_equal_plan(simulator, restore, over_network=True)
             made = dict(restore.items.exclude(created_id="").values_list("created_id", "key"))
             seen[slug] = {
                 "state": tenantstate.without_ids(simulator.tenant(tenant.tenant_guid), made),
