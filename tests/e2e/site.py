@@ -99,7 +99,7 @@ class Site:
         self.ask("POST", "/settings", {"latency": 0.5 * TIME_SCALE})
         for nth in range(1, assigns + 1):
             slow = {"method": "POST", "path": "/assign$", "fault": "Slow", "nth": nth}
-            self.ask("POST", "/faults", {**slow, "with": {"seconds": 0.8 * TIME_SCALE * nth}})
+            self.ask("POST", "/faults", {**slow, "with": {"seconds": 0.5 * TIME_SCALE * nth}})
 
     def speed_up(self) -> None:
         """As fast as before."""
