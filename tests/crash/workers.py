@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 
 from tenantatlas.accounts.capabilities import Role
 from tenantatlas.accounts.models import User
@@ -21,7 +23,7 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.journal import Journal
 from tenantatlas.restore.models import Restore, WriteRecord
 from tenantatlas.restore.services import load_plan
-from tenantatlas.runs import registry, services
+from tenantatlas.runs import engine, registry, services
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunItem
@@ -38,6 +40,8 @@ from . import policies, tenantstate
 SCALE = 50.0
 #: W in these tests: what nobody sees after a minute is not there.
 _SETTLE_SECONDS = 60.0
+#: Where Linux lists every thread, Python's or not.
+_THREADS = Path("/proc/self/task")
 
 Seen = dict[str, Any]
 
@@ -53,6 +57,16 @@ def prepare_process() -> None:
 def be_graph(port: int, control_port: int, state: str) -> None:
     """Be the simulated Graph until SIGTERM."""
     serve(port=port, control_port=control_port, state=Path(state), seed=7)
+
+
+def look_around() -> Seen:
+    """What a child of the fork server finds when it begins."""
+    return {
+        "threads": len(list(_THREADS.iterdir())) if _THREADS.is_dir() else threading.active_count(),
+        "imported": {"aiohttp", "dbos", "pytest"} <= sys.modules.keys(),
+        "engine": engine.launched(),
+        "connections": sum(one.connection is not None for one in connections.all(initialized_only=True)),
+    }
 
 
 # ── Before the accident ───────────────────────────────────────────────────────────────────────────────────
