@@ -166,7 +166,8 @@ class Tokens:
     async def _ask(self, claims: str | None) -> Token:
         for turn in range(_TRIES):
             try:
-                answer = await asyncio.to_thread(self._acquire, claims)
+                # Not to_thread: what the caller watches (a run's cancel) must not be asked from this thread.
+                answer = await asyncio.get_running_loop().run_in_executor(None, self._acquire, claims)
                 return self._accept(answer)
             except Unavailable as error:
                 if turn == _TRIES - 1:
