@@ -190,6 +190,35 @@ def test_conditional_access_comes_back_report_only(restoring: Restoring) -> None
     assert again.counts["writes"] == 0
 
 
+def test_what_takes_one_request_at_a_time_is_read_back_together(restoring: Restoring) -> None:
+    for number in range(8):
+        restoring.world.sim.put(
+            ACCESS,
+            {
+                "id": stable_id("access", number),
+                "displayName": f"Report {number}",
+                "state": "disabled",
+                "conditions": {
+                    "clientAppTypes": ["all"],
+                    "applications": {"includeApplications": ["All"]},
+                    "users": {"includeUsers": ["All"]},
+                },
+                "grantControls": {"operator": "OR", "builtInControls": ["mfa"]},
+            },
+        )
+    backup_set = restoring.capture(types=["conditionalAccess.policies"])
+    restoring.world.sim.clear(ACCESS)
+    restore = restoring.preview(backup_set)
+    before = len(restoring.world.simulator.journal)
+
+    run = restoring.execute(restore)
+
+    assert run.outcome == "succeeded", run.failures
+    asked = [entry for entry in restoring.world.simulator.journal[before:] if entry.tenant]
+    assert sum(entry.method == "POST" and "policies" in entry.path for entry in asked) == 8
+    assert sum(entry.method == "GET" for entry in asked) <= 3
+
+
 @pytest.mark.parametrize("existing", ["recreate", "copy", "skip"])
 def test_what_exists_is_treated_as_chosen(restoring: Restoring, existing: str) -> None:
     policy = restoring.world.catalog_policy("There")

@@ -11,6 +11,7 @@ says where each write is; one that was sent is settled before anything else happ
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -88,7 +89,7 @@ class Execution:
         )
         self._checks = Checks(self._work, needless=self._write_done)
         self._lost = LostAnswers(self._work, done=self._write_done, again=self._send_again)
-        self._back = ReadBack(self._work)
+        self._back = ReadBack(self._work, writes_go_on=self._writes_go_on)
 
     # ── The course of it ──
 
@@ -255,6 +256,17 @@ class Execution:
         if not hand.begun and write.expects not in ("", ABSENT) and not self._checks.is_unmoved(hand):
             return False
         return write.kind != "create" or self._checks.has_before_set(hand)
+
+    def _writes_go_on(self, family: str) -> bool:
+        """Whether more writes of the family follow in this phase, and nothing has to be verified first."""
+        if self._work.stopping or self._position >= len(self._order):
+            return False
+        current = self._order[self._position]
+        if not self._needs_met(current, self._hands[current.item]):
+            return False
+        rest = itertools.islice(self._order, self._position, None)
+        phase = itertools.takewhile(lambda write: write.phase == current.phase, rest)
+        return any(write.family == family for write in phase)
 
     # ── Sending ──
 

@@ -2,7 +2,7 @@
 
 | phase       | what                                              | order within                        |
 |-------------|---------------------------------------------------|-------------------------------------|
-| foundations | foundation types, with their children             | contract order, then who needs whom |
+| foundations | foundation types, with their children             | who needs whom; families together   |
 | policies    | creates and updates of all others, unassigned     | who needs whom; families together   |
 | children    | what hangs below them                             | families together                   |
 | assignments | assignments of everything so far                  | families together                   |
@@ -111,7 +111,7 @@ def _own_rank(policy_type: PolicyType) -> tuple[int, ...]:
     if order >= _ENTRA_ORDER:
         return (Phase.ENTRA, order, 0)
     if policy_type.foundation:
-        return (Phase.FOUNDATIONS, order, 0)
+        return (Phase.FOUNDATIONS, 0, 0)
     return (Phase.POLICIES, 0, 0)
 
 

@@ -4,15 +4,17 @@
     whole    everything is written: as promised?
 
 What is read may be old, so a difference is looked at again, with growing waits up to W; then it is a failure.
+In a family that takes one request at a time, reading back waits for the writes: one list then serves all.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from tenantatlas.core.errors import AtlasError
+from tenantatlas.graph.limits import family_named
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.registry import ItemResult
 
@@ -30,8 +32,9 @@ _MADE, _WHOLE = "made", "whole"
 class ReadBack:
     """Verifies policies, and ends those that are as promised, or never will be."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, *, writes_go_on: Callable[[str], bool]) -> None:
         self._work = work
+        self._writes_go_on = writes_go_on
         self._waiting: dict[str, deque[tuple[Hand, str]]] = {}
         self._reading: Counter[str] = Counter()
         self._waits: dict[tuple[str, str], Iterator[float]] = {}
@@ -61,6 +64,9 @@ class ReadBack:
     def read_some(self) -> None:
         """Read what waits; while two readings of a type are under way, the next ones gather."""
         for key, waiting in self._waiting.items():
+            family = get_type(key).family
+            if waiting and family_named(family).serial and self._writes_go_on(family):
+                continue
             while waiting and self._reading[key] < _SIDE_BY_SIDE:
                 some = [waiting.popleft() for _ in range(min(len(waiting), _AT_ONCE))]
                 graph_ids = [self._work.id_of(hand) for hand, _ in some]
