@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,20 @@ _AT_ONCE = 100
 _SPAN = "SELECT started_at, ended_at FROM runs_operationrun WHERE id = "
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """How a command ended: its one object, and the most memory that its process had."""
+@dataclass(frozen=True)
+class Worker:
+    """The process that works runs."""
 
-    answer: dict[str, Any]
-    peak_mb: float
+    pid: int
+
+    def forget_peak(self) -> None:
+        """Begin to measure memory anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def peak_mb(self) -> float:
+        """The most memory that it had since."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @dataclass
@@ -53,29 +61,34 @@ class Product:
     database_url: str
     ports: tuple[int, int]
     scale: float = 1.0
-    _graph: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def graph_url(self) -> str:
         """Where Graph and sign-in are."""
         return f"https://localhost:{self.ports[0]}"
 
-    def run(self, *arguments: str | Path) -> Command:
-        """A command of the program, to its end, in a process of its own."""
-        out, errors = self.home / "out", self.home / "errors"
-        with out.open("wb") as told, errors.open("wb") as said:
-            process = subprocess.Popen(
-                [*_PROGRAM, *map(str, arguments), "--json"],
-                env=self._environment(),
-                stdout=told,
-                stderr=said,
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise AssertionError(f"{arguments}: exit {process.returncode}\n{errors.read_text()}")
-        lines = out.read_text(encoding="utf-8").splitlines()
-        return Command(answer=orjson.loads(lines[-1]) if lines else {}, peak_mb=usage.ru_maxrss / 1024)
+    def run(self, *arguments: str | Path) -> dict[str, Any]:
+        """A command of the program, to its end; its one object."""
+        done = subprocess.run(
+            [*_PROGRAM, *map(str, arguments), "--json"],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LONGEST_COMMAND,
+        )
+        if done.returncode:
+            raise AssertionError(f"{arguments}: exit {done.returncode}\n{done.stderr}")
+        lines = done.stdout.splitlines()
+        answer: dict[str, Any] = orjson.loads(lines[-1]) if lines else {}
+        return answer
+
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[Worker]:
+        """A worker for the block, which has signed in and read something already."""
+        with self._process("worker") as process:
+            self.run("directory", "sync", "-t", SLUG, "--wait")
+            yield Worker(process.pid)
 
     def _environment(self) -> dict[str, str]:
         clean = {
@@ -103,6 +116,19 @@ class Product:
         took = row[1] - row[0]
         return self.scale * float(took if isinstance(took, float) else took.total_seconds())
 
+    @contextlib.contextmanager
+    def _process(self, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that runs until it is told to end."""
+        with (self.home / f"{arguments[0]}.out").open("ab") as out:
+            process = subprocess.Popen(
+                [*_PROGRAM, *map(str, arguments)], env=self._environment(), stdout=out, stderr=out
+            )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(_PATIENCE_SECONDS)
+
     # The simulated Graph
 
     @contextlib.contextmanager
@@ -110,21 +136,11 @@ class Product:
         """Graph for the block, with time running so many times as fast on both sides."""
         self.scale = scale
         port, control = self.ports
-        command = [*_PROGRAM, "simulator", "--port", str(port), "--control-port", str(control)]
-        with (self.home / "simulator.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, "--state", str(self.home / "simulator")],
-                env=self._environment(),
-                stdout=log,
-                stderr=log,
-            )
-        try:
+        arguments = ("--port", str(port), "--control-port", str(control), "--state", self.home / "simulator")
+        with self._process("simulator", *arguments) as process:
             self._wait_until_ready(process)
             self.ask("POST", "/settings", {"latency": LATENCY_SECONDS})
             yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(_PATIENCE_SECONDS)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -132,7 +148,7 @@ class Product:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports[1]), 1):
                 return
             time.sleep(0.05)
-        raise AssertionError(f"the simulator did not start; see {self.home / 'simulator.log'}")
+        raise AssertionError(f"the simulator did not start; see {self.home / 'simulator.out'}")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control port."""

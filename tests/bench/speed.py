@@ -19,7 +19,7 @@ from tenantatlas.graph.limits import bound_seconds
 from tenantatlas.policies.registry import all_types
 
 from . import contents
-from .product import GUID, SLUG, Command, Product, free_ports
+from .product import GUID, SLUG, Product, Worker, free_ports
 from .table import Row
 
 CAPTURE_SCALE, RESTORE_SCALE = 1.0, 8.0
@@ -98,37 +98,36 @@ def measure(*, database: str, url: str, mixed: bool, policies: int) -> Iterator[
             bodies = list(contents.mixed(policies, guid=GUID) if mixed else contents.one_family(policies))
             product.fill(bodies)
             types = _types_argument(mixed=mixed)
-            captured = _timed(product, len(bodies), "backup", "-t", SLUG, "--wait", *types)
-            yield captured[1].row(f"capture of {len(bodies)} policies, {tenant}", database)
+            with product.worker() as worker:
+                backup = ("backup", "-t", SLUG, "--wait", *types)
+                captured, work = _timed(product, worker, len(bodies), *backup)
+            yield work.row(f"capture of {len(bodies)} policies, {tenant}", database)
         with product.graph(scale=RESTORE_SCALE):
             product.clear(_lost(bodies))
-            product.run("directory", "sync", "-t", SLUG, "--wait")
-            chosen = ("--set", str(captured[0].answer["set"]))
-            before = product.requests()
-            previewed = product.run("restore", "preview", "-t", SLUG, *chosen, *types, "--wait").answer
-            assert not any(_is_write(entry) for entry in product.journal(before)), "a preview wrote"
-            executed = _timed(
-                product,
-                len(bodies),
-                *("restore", "execute", str(previewed["restore"]), "--plan", previewed["plan_sha256"]),
-                *("--confirm", SLUG, "--wait"),
-            )
-            writes = sum(_is_write(entry) and entry["applied"] for entry in executed[1].entries)
+            with product.worker() as worker:
+                before = product.requests()
+                preview = ("restore", "preview", "-t", SLUG, "--set", str(captured["set"]), *types, "--wait")
+                previewed = product.run(*preview)
+                assert not any(_is_write(entry) for entry in product.journal(before)), "a preview wrote"
+                chosen = (str(previewed["restore"]), "--plan", previewed["plan_sha256"])
+                execute = ("restore", "execute", *chosen, "--confirm", SLUG, "--wait")
+                _, work = _timed(product, worker, len(bodies), *execute)
+            writes = sum(_is_write(entry) and entry["applied"] for entry in work.entries)
             assert writes == previewed["counts"]["writes"], "writes were lost or doubled"
-            yield executed[1].row(f"restore of {len(bodies)} policies, {tenant}", database)
+            yield work.row(f"restore of {len(bodies)} policies, {tenant}", database)
 
 
-def _timed(product: Product, policies: int, *arguments: str) -> tuple[Command, Work]:
+def _timed(product: Product, worker: Worker, policies: int, *arguments: str) -> tuple[dict[str, Any], Work]:
     before = product.requests()
-    done = product.run(*arguments)
-    entries = [entry for entry in product.journal(before) if _counts(entry)]
+    worker.forget_peak()
+    answer = product.run(*arguments)
     work = Work(
-        seconds=product.seconds_of(int(done.answer["run"])),
-        entries=entries,
+        seconds=product.seconds_of(int(answer["run"])),
+        entries=[entry for entry in product.journal(before) if _counts(entry)],
         policies=policies,
-        peak_mb=done.peak_mb,
+        peak_mb=worker.peak_mb(),
     )
-    return done, work
+    return answer, work
 
 
 def _counts(entry: Entry) -> bool:
