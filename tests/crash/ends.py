@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import Killed
+from tests import processes
 
 from . import workers
 from .worlds import Ready, Worlds
@@ -24,6 +24,15 @@ class Undisturbed:
 
     passed: Mapping[str, Counter[str]]
     ends: Mapping[str, Any]
+    requests: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What runs came to whose worker died, the tenants that were at their boundary then, and the requests."""
+
+    ends: dict[str, Any]
+    hit: list[str]
     requests: Mapping[str, tuple[int, int]]
 
 
@@ -47,12 +56,13 @@ class Restores:
         assert_whole(ends)
         return found
 
-    def killed(self, point: str, nth: dict[str, int]) -> dict[str, Any]:
-        """One worker dies there, the next one goes on; what it came to."""
+    def killed(self, point: str, nth: dict[str, int]) -> Killed:
+        """One worker dies there, the next one goes on."""
         with self.worlds.copy() as ready:
             runs = ready.install.call(workers.begin_restores, self.numbers)
-            _kill(ready, runs, point, nth)
-            return self._finish(ready, runs)
+            hit = _kill(ready, runs, point, nth)
+            ends = self._finish(ready, runs)
+            return Killed(ends, hit, _requests(ready, self.numbers))
 
     def _finish(self, ready: Ready, runs: dict[str, int]) -> dict[str, Any]:
         told = ready.install.call(workers.resume_restores, runs)
@@ -79,19 +89,21 @@ class Captures:
             assert (end["outcome"], end["set"]) == ("succeeded", "complete"), (slug, end["failures"])
         return found
 
-    def killed(self, point: str, nth: dict[str, int]) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
-        """One worker dies there, the next one goes on: what it came to, and the requests it took."""
+    def killed(self, point: str, nth: dict[str, int]) -> Killed:
+        """One worker dies there, the next one goes on."""
         with self.worlds.copy() as ready:
             runs = ready.install.call(workers.begin_captures, self.contents)
-            _kill(ready, runs, point, nth)
+            hit = _kill(ready, runs, point, nth)
             ends = ready.install.call(workers.resume_captures, runs)
-            return ends, _requests(ready, self.contents)
+            return Killed(ends, hit, _requests(ready, self.contents))
 
 
-def _kill(ready: Ready, runs: dict[str, int], point: str, nth: dict[str, int]) -> None:
+def _kill(ready: Ready, runs: dict[str, int], point: str, nth: dict[str, int]) -> list[str]:
     assert nth, f"no run passes {point}"
-    with pytest.raises(Killed, match="-9"):
+    with pytest.raises(processes.Killed, match="-9"):
         ready.install.call(workers.work_and_die, runs, point, nth)
+    hit: list[str] = ready.install.call(workers.tell_hit)
+    return hit
 
 
 def _requests(ready: Ready, slugs: Mapping[str, object]) -> dict[str, tuple[int, int]]:

@@ -48,6 +48,6 @@ def _chosen() -> list[tuple[str, int]]:
 def test_killed_there_the_set_is_the_same(
     captures: Captures, undisturbed: Undisturbed, point: str, nth: int
 ) -> None:
-    ends, _ = captures.killed(point, {slot: min(nth, undisturbed.passed[slot][point]) for slot in SLOTS})
+    killed = captures.killed(point, {slot: min(nth, undisturbed.passed[slot][point]) for slot in SLOTS})
 
-    assert ends == undisturbed.ends
+    assert killed.ends == undisturbed.ends

@@ -16,6 +16,7 @@ import pytest
 
 from . import policies
 from .ends import RESTORE_BOUNDARIES, Captures, Restores, Undisturbed, assert_alike
+from .test_captures import BY_RUN, BY_TYPE
 from .worlds import SLOTS, Worlds, worlds
 
 pytestmark = [pytest.mark.deep, pytest.mark.parametrize("database", ["sqlite", "postgresql"], scope="module")]
@@ -24,19 +25,6 @@ pytestmark = [pytest.mark.deep, pytest.mark.parametrize("database", ["sqlite", "
 SIDE_BY_SIDE = SLOTS[:3]
 CONTENTS = {slot: list(policies.THIRTY) for slot in SIDE_BY_SIDE}
 TYPES = sorted({key for key, _ in policies.THIRTY})
-CAPTURE_BOUNDARIES = (
-    "items_added",
-    "planned",
-    "items_taken",
-    "list_staged",
-    "list_recorded",
-    "documents_read",
-    "documents_stored",
-    "items_processed",
-    "items_recorded",
-    "rolled_up",
-    "finished",
-)
 MOST_EXTRA_REQUESTS = 20
 
 
@@ -78,9 +66,10 @@ def there(server: str) -> Iterator[Worlds]:
 def deaths(undisturbed: Undisturbed, point: str) -> Iterator[dict[str, int]]:
     """Every passing of the point once: one death hits each tenant at another one."""
     passed = {slot: undisturbed.passed[slot][point] for slot in SIDE_BY_SIDE}
-    for first in range(1, max(passed.values()) + 1, len(SIDE_BY_SIDE)):
-        hit = dict(zip(SIDE_BY_SIDE, range(first, first + len(SIDE_BY_SIDE)), strict=True))
-        yield {slot: nth for slot, nth in hit.items() if nth <= passed[slot]}
+    most_last = sorted(SIDE_BY_SIDE, key=lambda slot: passed[slot])
+    for last in range(max(passed.values()), 0, -len(most_last)):
+        numbers = dict(zip(reversed(most_last), range(last, 0, -1), strict=False))
+        yield {slot: nth for slot, nth in numbers.items() if nth <= passed[slot]}
 
 
 def test_a_restore_killed_at_every_hit(
@@ -95,10 +84,10 @@ def test_a_restore_killed_at_every_hit(
     for point in RESTORE_BOUNDARIES:
         hits, kills, doubled, differing = 0, 0, 0, len(wrong)
         for nth in deaths(undisturbed, point):
-            ended = restores.killed(point, nth)
-            hits, kills = hits + len(nth), kills + 1
-            doubled += sum(duplicates(end) for end in ended.values())
-            wrong += differences(ended, undisturbed, f"{point} {nth}")
+            killed = restores.killed(point, nth)
+            hits, kills = hits + len(killed.hit), kills + 1
+            doubled += sum(duplicates(end) for end in killed.ends.values())
+            wrong += differences(killed.ends, undisturbed, f"{point} {nth}")
         table.rows.append((point, hits, kills, doubled, len(wrong) - differing))
     with capsys.disabled():
         print(table.show(f"Restore of 30 policies over {len(TYPES)} types, {database}"))  # noqa: T201 - for people
@@ -126,10 +115,11 @@ def test_a_capture_killed_at_every_hit(
 ) -> None:
     captures = Captures(there, CONTENTS)
     undisturbed = captures.undisturbed()
+    assert undisturbed.passed["slot1"].keys() >= {*BY_TYPE, *BY_RUN}
     table = Table(("boundary", "hits", "kills", "extra requests, most", "mean", "differences"))
     wrong: list[str] = []
     most = 0
-    for point in CAPTURE_BOUNDARIES:
+    for point in sorted(set().union(*undisturbed.passed.values())):
         hits, kills, extra, differing = 0, 0, [], len(wrong)
         for nth in deaths(undisturbed, point):
             ends, requests = captures.killed(point, nth)

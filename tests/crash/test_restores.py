@@ -63,9 +63,10 @@ def _chosen() -> list[tuple[int, str]]:
 def test_killed_there_it_ends_the_same(group: Group, point: str) -> None:
     nth = {slot: 1 for slot in group.types if group.undisturbed.passed[slot][point]}
 
-    ended = group.restores.killed(point, nth)
+    killed = group.restores.killed(point, nth)
 
-    assert_alike(ended, group.undisturbed)
+    assert killed.hit == sorted(nth)
+    assert_alike(killed.ends, group.undisturbed)
 
 
 @pytest.mark.parametrize("group", range(len(GROUPS)), indirect=True)

@@ -25,7 +25,7 @@ from tenantatlas.restore.models import Restore, WriteRecord
 from tenantatlas.restore.services import load_plan
 from tenantatlas.runs import engine, registry, services
 from tenantatlas.runs.dispatch import run_inline
-from tenantatlas.runs.lifecycle import Trigger
+from tenantatlas.runs.lifecycle import OPEN_STATUSES, Trigger
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.simulator.serve import serve
 from tenantatlas.simulator.simulator import Simulator
@@ -40,6 +40,8 @@ from . import policies, tenantstate
 SCALE = 50.0
 #: W in these tests: what nobody sees after a minute is not there.
 _SETTLE_SECONDS = 60.0
+#: How often one that shall die looks for runs that ended meanwhile (real seconds).
+_LOOK_EVERY = 0.1
 #: Where Linux lists every thread, Python's or not.
 _THREADS = Path("/proc/self/task")
 
@@ -179,13 +181,20 @@ def work(runs: dict[str, int]) -> dict[str, Counter[str]]:
 def work_and_die(runs: dict[str, int], point: str, nth: dict[str, int]) -> None:
     """Be a worker, and die by SIGKILL when each of these tenants' runs is at its nth passing of the point.
 
-    A run that is there waits for the others, so that one death hits all of them.
+    A run that is there waits for the others, so that one death hits all of them; one that ends without having
+    been there is not waited for. The file `hit` then names those that were.
     """
     slugs = dict(Tenant.objects.values_list("pk", "slug"))
     passed: Counter[str] = Counter()
-    arrived: set[str] = set()
+    hit: set[str] = set()
+    ended: set[str] = set()
     lock = threading.Lock()
     never = threading.Event()
+
+    def look() -> None:
+        if hit and hit | ended >= nth.keys():
+            _hit_file().write_text(" ".join(sorted(hit)))
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def die(name: str) -> None:
         slug = slugs.get(current_tenant_id(), "")
@@ -195,14 +204,28 @@ def work_and_die(runs: dict[str, int], point: str, nth: dict[str, int]) -> None:
             passed[slug] += 1
             if passed[slug] != nth[slug]:
                 return
-            arrived.add(slug)
-            if arrived == set(nth):
-                os.kill(os.getpid(), signal.SIGKILL)
+            hit.add(slug)
+            look()
         never.wait(PATIENCE_SECONDS)
 
     registry.install_crash_hook(die)
     _mark_handed_over()
-    _work(runs)
+    services.launch_worker(embedded=True)
+    while len(ended) < len(runs) and not never.wait(_LOOK_EVERY):
+        open_runs = OperationRun.all_tenants.filter(status__in=OPEN_STATUSES).values_list("pk", flat=True)
+        left = set(open_runs)
+        with lock:
+            ended |= {slug for slug, run_id in runs.items() if run_id not in left}
+            look()
+
+
+def tell_hit() -> list[str]:
+    """The tenants whose runs were at their boundary when the worker died."""
+    return _hit_file().read_text().split()
+
+
+def _hit_file() -> Path:
+    return Path(settings.ATLAS_HOME) / "hit"
 
 
 def _mark_handed_over() -> None:
