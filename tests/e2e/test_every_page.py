@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from .browsing import Visit, visiting
 from .site import Site
@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NARROW = {"width": 320, "height": 640}
 WIDE = {"width": 1200, "height": 800}
-COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+EVERYTHING = {"resultTypes": ["violations"]}
+COLOURS = {**EVERYTHING, "runOnly": ["color-contrast", "link-in-text-block"]}
 OPEN_ALL = "document.querySelectorAll('main details:not(.menu)').forEach(each => { each.open = true; })"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -41,13 +42,10 @@ def every_page(told: Told, site: Site) -> dict[str, str]:
     }
 
 
-def violations(found: Any) -> list[str]:
-    """What axe says, one line each."""
-    return [
-        f"{each['id']}: {node['html'][:160]}"
-        for each in found.response["violations"]
-        for node in each["nodes"]
-    ]
+def violations(page: Page, options: dict[str, Any] = EVERYTHING) -> list[str]:
+    """What axe says of the page as it is, one line each."""
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{each['id']}: {node['html'][:160]}" for each in found for node in each["nodes"]]
 
 
 def look_at(visit: Visit, name: str, path: str) -> list[str]:
@@ -57,9 +55,9 @@ def look_at(visit: Visit, name: str, path: str) -> list[str]:
     page.goto(f"{visit.site.url}{path}")
     visit.picture(f"{name} light")
     page.evaluate(OPEN_ALL)
-    wrong = [f"light: {each}" for each in violations(Axe().run(page))]
+    wrong = [f"light: {each}" for each in violations(page)]
     page.emulate_media(color_scheme="dark")
-    wrong += [f"dark: {each}" for each in violations(Axe().run(page, options=COLOURS))]
+    wrong += [f"dark: {each}" for each in violations(page, COLOURS)]
     page.set_viewport_size(NARROW)
     if sideways := page.evaluate(OVERFLOW):
         wrong.append(f"{sideways} px too wide at 320")
@@ -111,7 +109,7 @@ def test_an_open_menu(visit: Visit, menu: str) -> None:
     if menu == "bell":
         page.wait_for_selector("#bell-menu .notes li")
     visit.picture(f"menu {menu}")
-    assert violations(Axe().run(page)) == []
+    assert violations(page) == []
     page.set_viewport_size(NARROW)
     assert page.evaluate(OVERFLOW) == 0
     page.keyboard.press("Escape")
