@@ -1,8 +1,9 @@
 """How long a capture and a restore take, as multiples of what Graph's limits allow.
 
-The bound counts what has to be asked, not what was: every address that was read counts once, every write
-once, at Graph's whole budget. What is asked twice, asked in vain or waited for is ours, and shows in the
-ratio.
+The bound of a capture counts what has to be asked, not what was: every address that was read counts once, at
+Graph's whole budget. The bound of a restore is the one that its preview shows: families go side by side, the
+phases of the plan one after the other. What is asked twice, asked in vain or waited for is ours, and shows in
+the ratio.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from . import contents
 from .product import GUID, SLUG, Product, Worker, free_ports
 from .table import Row
 
-CAPTURE_SCALE, RESTORE_SCALE = 1.0, 8.0
+#: How many times as fast time runs. A faster clock would measure this machine instead of Graph's limits.
+CAPTURE_SCALE, RESTORE_SCALE, MIXED_RESTORE_SCALE = 1.0, 8.0, 3.0
 MOST_OF_BOUND = 1.25
 _MOST_THROTTLED = 0.02
 
@@ -37,10 +39,16 @@ class Work:
     entries: list[Entry]
     policies: int
     peak_mb: float
+    shown_bound: float = 0.0
 
     @property
     def bound(self) -> float:
-        """The least seconds for these requests, each made once."""
+        """The least seconds that it takes."""
+        return self.shown_bound or self.least
+
+    @property
+    def least(self) -> float:
+        """The least seconds for these requests, each made once, if none had to wait for another."""
         reads = {_address(entry) for entry in self.entries if entry["method"] == "GET"}
         writes = [entry for entry in self.entries if entry["method"] != "GET" and entry["applied"]]
         return bound_seconds(
@@ -63,11 +71,16 @@ class Work:
             result=f"{ratio:.2f} of the bound",
             target=f"≤ {MOST_OF_BOUND}, 429 ≤ {_MOST_THROTTLED:.0%}",
             details=(
-                f"{self.seconds:.0f} s, bound {self.bound:.0f} s; 429 {self.throttled:.1%}; "
+                f"{self.seconds:.0f} s, bound {self.bound:.0f} s{self._without_phases()}; "
+                f"429 {self.throttled:.1%}; "
                 f"{len(self.entries) / self.policies:.1f} requests a policy; peak {self.peak_mb:.0f} MB"
             ),
             missed=ratio > MOST_OF_BOUND or self.throttled > _MOST_THROTTLED,
         )
+
+    def _without_phases(self) -> str:
+        apart = self.bound > self.least * 1.01
+        return f" ({self.least:.0f} s without phases: {self.seconds / self.least:.2f})" if apart else ""
 
 
 def _address(entry: Entry) -> str:
@@ -102,7 +115,7 @@ def measure(*, database: str, url: str, mixed: bool, policies: int) -> Iterator[
                 backup = ("backup", "-t", SLUG, "--wait", *types)
                 captured, work = _timed(product, worker, len(bodies), *backup)
             yield work.row(f"capture of {len(bodies)} policies, {tenant}", database)
-        with product.graph(scale=RESTORE_SCALE):
+        with product.graph(scale=MIXED_RESTORE_SCALE if mixed else RESTORE_SCALE):
             product.clear(_lost(bodies))
             with product.worker() as worker:
                 before = product.requests()
@@ -112,6 +125,7 @@ def measure(*, database: str, url: str, mixed: bool, policies: int) -> Iterator[
                 chosen = (str(previewed["restore"]), "--plan", previewed["plan_sha256"])
                 execute = ("restore", "execute", *chosen, "--confirm", SLUG, "--wait")
                 _, work = _timed(product, worker, len(bodies), *execute)
+                work = replace(work, shown_bound=previewed["bound_seconds"])
             writes = sum(_is_write(entry) and entry["applied"] for entry in work.entries)
             assert writes == previewed["counts"]["writes"], "writes were lost or doubled"
             yield work.row(f"restore of {len(bodies)} policies, {tenant}", database)

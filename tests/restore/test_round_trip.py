@@ -209,6 +209,8 @@ def test_what_takes_one_request_at_a_time_is_read_back_together(restoring: Resto
     backup_set = restoring.capture(types=["conditionalAccess.policies"])
     restoring.world.sim.clear(ACCESS)
     restore = restoring.preview(backup_set)
+    # Eight writes and two lists, one request a second at most, and half of that is ours.
+    assert restore.bound_seconds == pytest.approx((8 + 2) * 2)
     before = len(restoring.world.simulator.journal)
 
     run = restoring.execute(restore)

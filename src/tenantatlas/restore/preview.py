@@ -43,6 +43,7 @@ from .plan import check_paths, ids_named, types_needed
 from .planned import MAKING, WRITING, Action, Plan
 from .resolve import ids_to_check
 from .services import PlanFacts, PreviewParams
+from .settle import read_by_list
 from .world import Existence, LiveType, PlanInput, Source, item_key
 
 T = TypeVar("T")
@@ -337,16 +338,33 @@ def _successors() -> dict[str, str]:
 def plan_facts(plan: Plan, given: PlanInput, *, share: float) -> PlanFacts:
     """How much reading and time the execution takes, and what a person should know first."""
     reads: Counter[str] = Counter()
-    for item in plan.items:
-        if item.action in WRITING:
-            policy_type = get_type(item.type_key)
-            once = 1 + sum(not part.for_each for part in policy_type.parts)
-            reads[policy_type.family] += once * (2 if item.action in MAKING else 3)
+    looks = Counter(
+        (item.type_key, 2 if item.action in MAKING else 3) for item in plan.items if item.action in WRITING
+    )
+    for (type_key, times), items in looks.items():
+        policy_type = get_type(type_key)
+        reads[policy_type.family] += times * _reads_of(policy_type, items)
     return PlanFacts(
         reads=sum(reads.values()),
-        bound_seconds=bound_seconds(reads, plan.writes_by_family(), share),
+        bound_seconds=_bound(plan, reads, share=share),
         warnings=tuple(_warnings(plan, given)),
     )
+
+
+def _reads_of(policy_type: PolicyType, items: int) -> int:
+    """How many requests reading so many policies takes; those that are read with one list take one."""
+    if read_by_list(policy_type):
+        return 1
+    return items * (1 + sum(not part.for_each for part in policy_type.parts))
+
+
+def _bound(plan: Plan, reads: Counter[str], *, share: float) -> float:
+    """Families go side by side, phases one after the other; reading goes on beside the writes."""
+    by_phase: dict[int, Counter[str]] = {}
+    for write in plan.writes:
+        by_phase.setdefault(write.phase, Counter())[write.family] += 1
+    writing = sum(bound_seconds({}, writes, share) for writes in by_phase.values())
+    return max(writing, bound_seconds(reads, plan.writes_by_family(), share))
 
 
 def _warnings(plan: Plan, given: PlanInput) -> Iterator[str]:

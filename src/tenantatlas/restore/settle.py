@@ -87,12 +87,17 @@ def _is_of(policy_type: PolicyType, row: Row) -> bool:
     return row.error is None and type_of_row(policy_type.path, row.body) is policy_type
 
 
+def read_by_list(policy_type: PolicyType) -> bool:
+    """Whether one list shows policies of the type whole, and singly would be too many requests."""
+    return not (policy_type.batchable or policy_type.reads_item or policy_type.parts)
+
+
 def read_live(
     client: GraphClient, listings: Listings, policy_type: PolicyType, graph_ids: Iterable[str]
 ) -> dict[str, Document | AtlasError]:
     """Some policies as they are now. Types that must not be batched are read with one list."""
     wanted = list(graph_ids)
-    if policy_type.batchable or policy_type.reads_item or policy_type.parts:
+    if not read_by_list(policy_type):
         return read_policies(client, policy_type, wanted)
     rows = listings.rows(policy_type, since=clock.monotonic())
     found = read_documents(client, policy_type, [rows[graph_id] for graph_id in wanted if graph_id in rows])
