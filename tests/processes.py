@@ -187,23 +187,32 @@ def templates(
         def make() -> Iterator[Install]:
             copy = folder / f"install{next(numbers)}"
             shutil.copytree(home, copy)
-            if not url:
-                yield Install(copy)
-                canary.recorder.look_at_files(copy)
-                return
-            name = f"{_database_of(url)}_{copy.name}"
-            _copy_database(server, url, name)
             try:
-                yield Install(copy, with_database(url, name))
-                canary.recorder.look_at_database(with_database(url, name))
+                with _own_database(server, url, copy.name) as own:
+                    yield Install(copy, own)
+                    if own:
+                        canary.recorder.look_at_database(own)
+                    else:
+                        canary.recorder.look_at_files(copy)
             finally:
-                with psycopg.connect(server, autocommit=True) as connection:
-                    connection.execute(
-                        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-                    )
-            shutil.rmtree(copy, ignore_errors=True)
+                shutil.rmtree(copy, ignore_errors=True)
 
         yield make
+
+
+@contextlib.contextmanager
+def _own_database(server: str, url: str, name: str) -> Iterator[str]:
+    """A copy of the template's database; nothing where that is a file in the home."""
+    if not url:
+        yield ""
+        return
+    own = f"{_database_of(url)}_{name}"
+    _copy_database(server, url, own)
+    try:
+        yield with_database(url, own)
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(own)))
 
 
 def _database_of(url: str) -> str:
