@@ -73,12 +73,13 @@ class WorkContext:
         self.halted = threading.Event()
         self.asked = threading.Event()
         self.lost = threading.Event()
+        self._thread = threading.get_ident()
 
     def cancelled(self) -> bool:
         if self.halted.is_set() or self.asked.is_set() or self.hand.stopping.is_set():
             return True
-        if self.hand.crew is Crew.ALONE:
-            self.look()
+        if self.hand.crew is Crew.ALONE and threading.get_ident() == self._thread:
+            self.look()  # only here: another thread would open a database connection of its own
         return self.asked.is_set()
 
     def look(self) -> None:
