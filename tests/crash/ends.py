@@ -53,7 +53,7 @@ class Restores:
         for slug, end in ends.items():
             assert end["run"]["outcome"] == "succeeded", (slug, end["run"])
             assert passed[slug]["intent"] >= 1
-        assert_whole(ends)
+        assert not what_is_not_whole(ends)
         return found
 
     def killed(self, point: str, nth: dict[str, int]) -> Killed:
@@ -61,8 +61,7 @@ class Restores:
         with self.worlds.copy() as ready:
             runs = ready.install.call(workers.begin_restores, self.numbers)
             hit = _kill(ready, runs, point, nth)
-            ends = self._finish(ready, runs)
-            return Killed(ends, hit, _requests(ready, self.numbers))
+            return Killed(self._finish(ready, runs), hit, _requests(ready, self.numbers))
 
     def _finish(self, ready: Ready, runs: dict[str, int]) -> dict[str, Any]:
         told = ready.install.call(workers.resume_restores, runs)
@@ -112,20 +111,37 @@ def _requests(ready: Ready, slugs: Mapping[str, object]) -> dict[str, tuple[int,
     return counted
 
 
-def assert_whole(ends: Mapping[str, Any]) -> None:
-    """Every write of the plans had its effect, and what must happen once happened once."""
-    for slug, end in ends.items():
-        assert not end["late_twins"], slug
-        for write in end["writes"].values():
-            assert write["done"], (slug, write)
-            assert write["applied"] or write["needless"], (slug, write)
-            assert write["applied"] <= 1 or not write["once"], (slug, write)
+def what_differs(ended: Any, undisturbed: Any, where: str = "") -> list[str]:
+    """Each place where one end is not like the other, in words."""
+    if isinstance(ended, dict) and isinstance(undisturbed, dict):
+        return [
+            line
+            for name in sorted(ended.keys() | undisturbed.keys(), key=str)
+            for line in what_differs(ended.get(name), undisturbed.get(name), f"{where}/{name}")
+        ]
+    if isinstance(ended, list) and isinstance(undisturbed, list):
+        more = [f"{where}: {each} besides" for each in ended if each not in undisturbed]
+        return more + [f"{where}: {each} is missing" for each in undisturbed if each not in ended]
+    return [] if ended == undisturbed else [f"{where}: {ended!r} instead of {undisturbed!r}"]
 
 
-def assert_alike(ends: Mapping[str, Any], undisturbed: Undisturbed) -> None:
-    """The same results item by item, and the same tenant."""
+def what_is_wrong(ends: Mapping[str, Any], undisturbed: Undisturbed) -> list[str]:
+    """Where restores did not come to the same results and the same tenant, or a write was lost or doubled."""
+    found = []
     for slug, end in ends.items():
         expected = undisturbed.ends[slug]
-        assert end["run"] == expected["run"], slug
-        assert end["state"] == expected["state"], slug
-    assert_whole(ends)
+        for part in ("run", "state"):
+            found += what_differs(end[part], expected[part], f"{slug}/{part}")
+        found += [f"{slug}: {twin} is a twin" for twin in end["late_twins"]]
+    return found + what_is_not_whole(ends)
+
+
+def what_is_not_whole(ends: Mapping[str, Any]) -> list[str]:
+    """Writes of the plans that had no effect, or had it twice where that makes a difference."""
+    found = []
+    for slug, end in ends.items():
+        for write in end["writes"].values():
+            had_effect = write["done"] and (write["applied"] or write["needless"])
+            if not had_effect or (write["once"] and write["applied"] > 1):
+                found.append(f"{slug}: {write}")
+    return found

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from . import policies
-from .ends import RESTORE_BOUNDARIES, Captures, Restores, Undisturbed, assert_alike
+from .ends import RESTORE_BOUNDARIES, Captures, Restores, Undisturbed, what_differs, what_is_wrong
 from .test_captures import BY_RUN, BY_TYPE
 from .worlds import SLOTS, Worlds, worlds
 
@@ -87,7 +87,7 @@ def test_a_restore_killed_at_every_hit(
             killed = restores.killed(point, nth)
             hits, kills = hits + len(killed.hit), kills + 1
             doubled += sum(duplicates(end) for end in killed.ends.values())
-            wrong += differences(killed.ends, undisturbed, f"{point} {nth}")
+            wrong += [f"{point} {nth}: {each}" for each in what_is_wrong(killed.ends, undisturbed)]
         table.rows.append((point, hits, kills, doubled, len(wrong) - differing))
     with capsys.disabled():
         print(table.show(f"Restore of 30 policies over {len(TYPES)} types, {database}"))  # noqa: T201 - for people
@@ -97,17 +97,6 @@ def test_a_restore_killed_at_every_hit(
 def duplicates(end: Any) -> int:
     """How many writes that must happen once happened again."""
     return sum(write["applied"] - 1 for write in end["writes"].values() if write["once"] and write["applied"])
-
-
-def differences(ended: dict[str, Any], undisturbed: Undisturbed, where: str) -> list[str]:
-    """What is not as it is when nobody dies."""
-    found = []
-    for slot, end in ended.items():
-        try:
-            assert_alike({slot: end}, undisturbed)
-        except AssertionError as error:
-            found.append(f"{where}, {slot}: {error}")
-    return found
 
 
 def test_a_capture_killed_at_every_hit(

@@ -276,7 +276,6 @@ def _tell_item(item: RunItem) -> Seen:
         "reason": item.reason,
         "message": item.message,
         "before": item.before_digest,
-        "after": item.after_digest,
         "details": details,
     }
 
@@ -331,8 +330,8 @@ def resume_captures(runs: dict[str, int]) -> dict[str, Seen]:
         types = SetType.all_tenants.filter(backup_set=made).order_by("type_key")
         told = _tell_run(run_id)
         seen[slug] = {
-            **{name: told[name] for name in ("status", "outcome", "failures", "error")},
-            "items": {key: (item["state"], item["after"]) for key, item in told["items"].items()},
+            **{name: told[name] for name in ("status", "outcome", "counts", "failures", "error")},
+            "items": dict(RunItem.all_tenants.filter(run_id=run_id).values_list("key", "after_digest")),
             "set": made.status,
             "fingerprint": made.fingerprint,
             "policies": made.counts["policies"],
