@@ -83,4 +83,7 @@ def every_place(slug: str, ids: dict[str, int]) -> Iterator[Place]:
             continue
         arguments = patterns[0][0][0][1]
         filled = {each: slug if each == "slug" else ids[each] for each in arguments}
-        yield Place(name, reverse(name, kwargs=filled), "slug" in arguments)
+        url = reverse(name, kwargs=filled)
+        if name == "policy_diff":
+            url = f"{url}?a={ids['version_id']}&b={ids['version_id']}"
+        yield Place(name, url, "slug" in arguments)
