@@ -114,7 +114,8 @@ def test_a_capture_killed_at_every_hit(
             ends, requests = captures.killed(point, nth)
             hits, kills = hits + len(nth), kills + 1
             extra += [requests[slot][0] - undisturbed.requests[slot][0] for slot in requests]
-            wrong += [f"{point} {nth}, {slot}" for slot, end in ends.items() if end != undisturbed.ends[slot]]
+            found = what_differs(killed.ends, undisturbed.ends)
+            wrong += [f"{point} {nth}: {each}" for each in found]
         most = max(most, *extra)
         mean = f"{sum(extra) / len(extra):.1f}"
         table.rows.append((point, hits, kills, max(extra), mean, len(wrong) - differing))
