@@ -111,9 +111,9 @@ def test_a_capture_killed_at_every_hit(
     for point in sorted(set().union(*undisturbed.passed.values())):
         hits, kills, extra, differing = 0, 0, [], len(wrong)
         for nth in deaths(undisturbed, point):
-            ends, requests = captures.killed(point, nth)
-            hits, kills = hits + len(nth), kills + 1
-            extra += [requests[slot][0] - undisturbed.requests[slot][0] for slot in requests]
+            killed = captures.killed(point, nth)
+            hits, kills = hits + len(killed.hit), kills + 1
+            extra += [killed.requests[slot][0] - undisturbed.requests[slot][0] for slot in killed.requests]
             found = what_differs(killed.ends, undisturbed.ends)
             wrong += [f"{point} {nth}: {each}" for each in found]
         most = max(most, *extra)
