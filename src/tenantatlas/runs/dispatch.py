@@ -6,7 +6,7 @@ Another engine fits behind these functions. The engine is imported only where a 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -105,11 +105,11 @@ def forget_finished(before: datetime) -> int:
     return engine.forget_finished(before)
 
 
-def launch(*, worker: str, keep: Callable[[], None]) -> None:
-    """Make this process a worker of that name."""
+def launch(*, worker: str, keepers: Mapping[str, Callable[[], None]]) -> None:
+    """Make this process a worker of that name, with these keepers by its side."""
     from . import engine
 
-    engine.launch(worker=worker, keep=keep)
+    engine.launch(worker=worker, keepers=keepers)
 
 
 def stop() -> bool:

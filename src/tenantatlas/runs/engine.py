@@ -13,7 +13,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -80,7 +80,7 @@ class _Process:
     worker: str = ""
     home: HomeLock | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
-    keeper: threading.Thread | None = None
+    keepers: list[threading.Thread] = field(default_factory=list)
     in_hand: set[int] = field(default_factory=set)
     guard: threading.RLock = field(default_factory=threading.RLock)
 
@@ -389,8 +389,8 @@ def home_lock() -> HomeLock:
     return _process.home or HomeLock(Path(settings.ATLAS_HOME))
 
 
-def launch(*, worker: str, keep: Callable[[], None]) -> None:
-    """Start working runs in this process; `keep` is called again and again from a thread of its own.
+def launch(*, worker: str, keepers: Mapping[str, Callable[[], None]]) -> None:
+    """Start working runs in this process; each keeper is called again and again from a thread of its own.
 
     On SQLite the home's lock is taken first, or `Conflict` raised.
     """
@@ -409,8 +409,10 @@ def launch(*, worker: str, keep: Callable[[], None]) -> None:
     except BaseException:
         _give_up()
         raise
-    _process.keeper = threading.Thread(target=_keep, args=(keep,), name="keeper", daemon=True)
-    _process.keeper.start()
+    for name, keep in keepers.items():
+        thread = threading.Thread(target=_keep, args=(keep,), name=name, daemon=True)
+        _process.keepers.append(thread)
+        thread.start()
 
 
 def _unusable_store(error: sa.exc.DBAPIError) -> StorageFailed:
@@ -468,8 +470,8 @@ def stop() -> bool:
             return True
         _process.stopping.set()
     until = clock.monotonic() + _DRAIN_SECONDS * clock.scale()
-    if _process.keeper is not None:
-        _process.keeper.join(timeout=_KEEPER_DRAIN_SECONDS)
+    for keeper in _process.keepers:
+        keeper.join(timeout=_KEEPER_DRAIN_SECONDS)
     _stop_claiming()
     while _process.in_hand and clock.monotonic() < until:
         clock.sleep(0.05 * clock.scale())
@@ -493,5 +495,6 @@ def _give_up() -> None:
         _process.store.dispose()
     if _process.home is not None:
         _process.home.release()
-    _process.client = _process.store = _process.keeper = _process.home = None
+    _process.client = _process.store = _process.home = None
+    _process.keepers = []
     _process.worker = ""

@@ -23,6 +23,7 @@ from tenantatlas.core import clock
 from . import dispatch, journal
 from .lifecycle import RunStatus, WaitReason
 from .models import OperationRun, Worker
+from .upkeep import Rounds
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Keeper:
     """One worker process's keeper: does what is due each time it is called."""
 
     worker: str
-    due_at: dict[str, float] = field(default_factory=dict)
+    rounds: Rounds = field(default_factory=Rounds)
 
     def __call__(self) -> None:
         """One round."""
@@ -55,11 +56,7 @@ class Keeper:
         rescue_lost_runs(self.worker)
 
     def _every(self, seconds: float, act: Callable[[], object]) -> None:
-        now = clock.monotonic() / clock.scale()
-        name = getattr(act, "__name__", repr(act))
-        if now >= self.due_at.get(name, 0.0):
-            self.due_at[name] = now + seconds
-            act()
+        self.rounds.every(seconds, getattr(act, "__name__", repr(act)), act)
 
 
 # ── Workers ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ from .dedupe import identity_hash
 from .journal import NewRun
 from .lifecycle import RunStatus, Trigger
 from .models import OperationRun
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
@@ -163,7 +164,7 @@ def launch_worker(*, embedded: bool) -> None:
     if dispatch.own_worker():
         return
     worker = ids.fresh_id()
-    dispatch.launch(worker=worker, keep=rescue.Keeper(worker=worker))
+    dispatch.launch(worker=worker, keepers={"keeper": rescue.Keeper(worker=worker), "upkeep": Upkeep()})
     rescue.register_worker(worker, embedded=embedded)
     rescue.dispatch_orphans(older_than=0)
 
