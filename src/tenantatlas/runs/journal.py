@@ -389,9 +389,11 @@ def ask_cancel(run_id: int, *, actor: User | None) -> bool:
     return True
 
 
-def delete_ended_before(moment: datetime, *, limit: int) -> int:
+def delete_ended_before(moment: datetime, *, limit: int, tenant_id: int | None = None) -> int:
     """Delete at most so many runs completed before the moment, with their items and timeline."""
     old = _runs().filter(status=RunStatus.COMPLETED, ended_at__lt=moment).order_by("ended_at")
+    if tenant_id is not None:
+        old = old.filter(tenant_id=tenant_id)
     ids = list(old.values_list("pk", flat=True)[:limit])
     with transaction.atomic():
         _runs().filter(parent_id__in=ids).update(parent=None)

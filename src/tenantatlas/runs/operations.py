@@ -14,9 +14,11 @@ from tenantatlas.tenants.queries import latest_report
 from .lifecycle import ItemState
 from .models import RunItem
 from .registry import ItemResult, ItemSpec, Operation, RunContext, operation
+from .retention import all_steps, find_step
 
 _SIGN_IN, _READ, _RESTORE = "sign_in", Need.READ.value, Need.RESTORE.value
 _LANE = "connection"
+_RETENTION_LANE = "retention"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,4 +59,44 @@ class CheckConnection(Operation[CheckConnectionParams]):
             reason=ConsentMissing.code,
             message=f"Missing: {', '.join(missing)}."[:600],
             hint="Add them to the app registration and grant admin consent, then check again.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyRetentionParams:
+    """Nothing to choose: every kind of thing has its own rule."""
+
+
+@operation("retention.apply", label="Apply retention", needs=Capability.BACKUP_DELETE, schedulable=True)
+class ApplyRetention(Operation[ApplyRetentionParams]):
+    """Removes what the rules no longer keep, one item a kind. Touches nothing in the tenant."""
+
+    params_type = ApplyRetentionParams
+
+    def subject(self, params: ApplyRetentionParams, tenant: Tenant) -> str:  # noqa: ARG002 - nothing to choose
+        """Always what is old in the tenant."""
+        return f"What is old in {tenant.name}"
+
+    def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:  # noqa: ARG002 - nothing to choose
+        """Every registered step, one after the other."""
+        for step in all_steps():
+            yield ItemSpec(key=step.name, label=step.label, lane=_RETENTION_LANE)
+
+    def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
+        """One kind of thing; a step of another version of the product is skipped."""
+        step = find_step(item.key)
+        if step is None:
+            return ItemResult(
+                key=item.key,
+                state=ItemState.SKIPPED,
+                reason="unknown_step",
+                message="This version does not know this rule.",
+            )
+        number = step.remove(ctx)
+        return ItemResult(
+            key=item.key,
+            state=ItemState.SUCCEEDED,
+            action="removed" if number else "unchanged",
+            message=f"{number} removed." if number else "Nothing was too old.",
+            details={"removed": number},
         )
