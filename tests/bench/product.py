@@ -69,6 +69,11 @@ class Product:
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
         """A command of the program, to its end; its one object."""
+        rows = self.rows(*arguments)
+        return rows[-1] if rows else {}
+
+    def rows(self, *arguments: str | Path) -> list[dict[str, Any]]:
+        """A command of the program, to its end; the objects that it printed."""
         done = subprocess.run(
             [*_PROGRAM, *map(str, arguments), "--json"],
             env=self._environment(),
@@ -79,9 +84,7 @@ class Product:
         )
         if done.returncode:
             raise AssertionError(f"{arguments}: exit {done.returncode}\n{done.stderr}")
-        lines = done.stdout.splitlines()
-        answer: dict[str, Any] = orjson.loads(lines[-1]) if lines else {}
-        return answer
+        return [orjson.loads(line) for line in done.stdout.splitlines()]
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[Worker]:

@@ -8,6 +8,7 @@ import pytest
 
 from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import WriteRecord, WriteResult
+from tenantatlas.restore.queries import shown_writes
 from tenantatlas.simulator.faults import LoseReply, Status
 from tests.simulated import CATALOG
 
@@ -136,6 +137,9 @@ def test_priorities_come_back_one_by_one(restoring: Restoring, busy: bool) -> No
     assert {row["displayName"]: row["priority"] for row in made} == {f"Limit {n}": n for n in (1, 2, 3)}
     asked = WriteRecord.objects.filter(path__endswith="/setPriority")
     assert set(asked.values_list("result", flat=True)) <= {WriteResult.NEEDLESS, WriteResult.APPLIED}
+    shown = {write.path.rpartition("/")[2]: write.unless for write in shown_writes(restore)}
+    assert shown["setPriority"]["priority"] in (1, 2, 3)
+    assert not shown["deviceEnrollmentConfigurations"]
 
 
 @pytest.mark.parametrize("fault", [None, LoseReply(), Status(404, message="Not found yet.")])

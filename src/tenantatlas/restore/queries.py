@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownWrite:
-    """One write of a plan as people may see it: secrets replaced."""
+    """One write of a plan as people may see it: secrets replaced.
+
+    `unless` holds values that the object may have got by itself: where it has all of them right before its turn,
+    the write is left out, since Graph would refuse it.
+    """
 
     n: int
     item: str
@@ -40,6 +44,7 @@ class ShownWrite:
     expects: str
     depends_on: tuple[int, ...]
     mapping: tuple[Json, ...]
+    unless: Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +173,7 @@ def _shown_write(row: RestoreItem, facts: Json, hidden: _Hidden) -> ShownWrite:
         expects=facts["expects"],
         depends_on=tuple(facts["depends_on"]),
         mapping=tuple(facts["mapping"]),
+        unless=facts["unless"],
     )
 
 
@@ -211,4 +217,5 @@ def each_write(restore: Restore) -> Iterator[dict[str, Json]]:
             "expects": write.expects,
             "depends_on": list(write.depends_on),
             "mapping": list(write.mapping),
+            "unless": write.unless,
         }
