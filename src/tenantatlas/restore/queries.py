@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class ShownWrite:
     """One write of a plan as people may see it: secrets replaced.
 
-    `unless` holds values that the object may have got by itself: where it has all of them right before its turn,
-    the write is left out, since Graph would refuse it.
+    `unless` holds values that the object may have got by itself: where it has all of them right before its
+    turn, the write is left out, since Graph would refuse it.
     """
 
     n: int
