@@ -31,6 +31,7 @@ POSTS = frozenset(
         "sign_out",
         "theme",
         "notifications_read",
+        "view_columns",
     }
 )
 OPEN_TO_ALL = frozenset({"sign_in"})

@@ -1,14 +1,36 @@
-"""Filters live in the query string. What is not known there is dropped, and said."""
+"""Filters live in the query string. What is not known there is dropped, and said.
+
+The last filters of each list are remembered, and restored when the list is opened without any: the person is
+led to the address that has them, which says so and offers the way back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container
+import functools
+from collections.abc import Callable, Container
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
+from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import Json
+
+from . import personal
+from .htmx import wants_part
+
+View = Callable[..., HttpResponse]
+
+#: Restored addresses carry the mark of their filters: the page says so until they are changed.
+RESTORED = "restored"
+#: Asking for a list with this forgets its filters.
+RESET = "reset"
+#: A filter that lets everything through.
+_EVERYTHING = frozenset({"", "all"})
+#: What an address may carry that is no filter.
+_NO_FILTERS = frozenset({"page", "v", "shown", "export", "columns", RESTORED, RESET})
 
 
 def chosen(request: HttpRequest, name: str, allowed: Container[str], default: str = "") -> str:
@@ -37,3 +59,52 @@ def page_of(request: HttpRequest, rows: Json, size: int) -> Page[Json]:
     """The page of the list that the query string asks for; the nearest one when there is no such page."""
     found: Page[Json] = Paginator(rows, size).get_page(request.GET.get("page"))
     return found
+
+
+def remembered(name: str) -> Callable[[View], View]:
+    """Have the list called `name` remember its last filters, per person and tenant.
+
+    Stands under `require_GET`. Opened without a query, the view redirects to the address with the filters of
+    last time; `?reset=1` forgets them.
+    """
+
+    def around(view: View) -> View:
+        @functools.wraps(view)
+        def remembering(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if wants_part(request) or "export" in request.GET:
+                return view(request, *args, **kwargs)
+            kept, place = personal.read(request), _place(request, name)
+            if not request.GET and (query := kept.filters.get(place)):
+                return redirect(f"{request.path}?{query}&{RESTORED}={_mark(query)}")
+            reset = RESET in request.GET
+            query = "" if reset else _filters_in(request)
+            request.filters_restored = bool(query) and request.GET.get(RESTORED) == _mark(query)  # type: ignore[attr-defined]  # read by base.html
+            response = redirect(request.path) if reset else view(request, *args, **kwargs)
+            if kept.remember_filters(place, query):
+                personal.write(response, kept)
+            return response
+
+        return remembering
+
+    return around
+
+
+def _place(request: HttpRequest, name: str) -> str:
+    tenant = getattr(request, "tenant", None)
+    return f"{tenant.slug}/{name}" if tenant else name
+
+
+def _mark(query: str) -> str:
+    return sha256_hex(query.encode())[:8]
+
+
+def _filters_in(request: HttpRequest) -> str:
+    """The filters of the address, without what is empty."""
+    kept = request.GET.copy()
+    for key in list(kept):
+        values = [value for value in kept.getlist(key) if value not in _EVERYTHING]
+        if key in _NO_FILTERS or not values:
+            del kept[key]
+        else:
+            kept.setlist(key, values)
+    return kept.urlencode()

@@ -49,6 +49,7 @@ def policy_of(policy_id: int) -> Policy:
 
 
 @require_GET
+@filters.remembered("policies")
 def policy_list(request: TenantRequest) -> HttpResponse:
     """What the tenant has, and whether it is protected. Filters, order and page are the address."""
     known = {each.key: each.label for each in all_types()}

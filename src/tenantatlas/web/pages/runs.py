@@ -67,6 +67,7 @@ def run_of(run_id: int) -> OperationRun:
 
 
 @require_GET
+@filters.remembered("runs")
 def run_list(request: TenantRequest) -> HttpResponse:
     """Newest first. As a fragment: the rows that were shown, as they are now, and how many are newer."""
     state = filters.chosen(request, "state", STATES, "all")

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from tenantatlas.accounts.services import set_preference
 from tenantatlas.tenants.queries import tenants_of
+from tenantatlas.web import personal
 from tenantatlas.web.requests import PersonRequest
 
 View = Callable[..., HttpResponse]
@@ -53,7 +54,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 def sign_out(request: PersonRequest) -> HttpResponse:
     """End the session."""
     logout(request)
-    return redirect("sign_in")
+    response = redirect("sign_in")
+    personal.forget(response)
+    return response
 
 
 @require_POST

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
+from django.template.base import FilterExpression, Parser, Token
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -17,8 +19,9 @@ from tenantatlas.runs.lifecycle import RunStatus
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.queries import progress
 from tenantatlas.runs.registry import label_of
-from tenantatlas.web import words
+from tenantatlas.web import filters, personal, words
 from tenantatlas.web.requests import why_not
+from tenantatlas.web.tables import columns_of, hiding
 from tenantatlas.web.words import STATES
 
 register = template.Library()
@@ -123,6 +126,49 @@ def sort_header(context: template.Context, key: str, words: str) -> dict[str, An
     query["sort"] = f"-{key}" if now == key else key
     direction = {key: "ascending", f"-{key}": "descending"}.get(now, "")
     return {"words": words, "query": query.urlencode(), "direction": direction}
+
+
+class TableNode(template.Node):
+    """Renders the table inside, and hides the columns that the person does not want."""
+
+    def __init__(self, inside: template.NodeList, name: FilterExpression, label: FilterExpression) -> None:
+        self.inside, self.name, self.label = inside, name, label
+
+    def render(self, context: template.Context) -> SafeString:
+        """The chooser, and the scroller with the table."""
+        name, request = str(self.name.resolve(context)), context["request"]
+        table = self.inside.render(context)
+        columns = columns_of(table, personal.read(request).hidden.get(name, ()))
+        choice = [column for column in columns if not column.fixed]
+        shown = {
+            "name": name,
+            "label": self.label.resolve(context),
+            "columns": choice,
+            "hidden_count": sum(column.hidden for column in choice),
+            "hiding": hiding(columns),
+            "table": table,
+        }
+        return render_to_string("web/components/table.html", shown, request=request)
+
+
+@register.tag
+def table(parser: Parser, token: Token) -> TableNode:
+    """`{% table "policies" label="Policies" %}<table>…</table>{% endtable %}`: columns can be chosen."""
+    _, name, label = token.split_contents()
+    inside = parser.parse(("endtable",))
+    parser.delete_first_token()
+    return TableNode(inside, parser.compile_filter(name), parser.compile_filter(label.removeprefix("label=")))
+
+
+@register.simple_tag(takes_context=True)
+def with_filter(context: template.Context, name: str, value: Any) -> str:
+    """The address of this list with one filter changed; the others stay, and the page begins anew."""
+    query = context["request"].GET.copy()
+    for gone in ("page", "v", "shown", filters.RESTORED, filters.RESET, name):
+        query.pop(gone, None)
+    if value not in ("", None):
+        query[name] = str(value)
+    return f"?{query.urlencode() or f'{filters.RESET}=1'}"
 
 
 @register.filter
