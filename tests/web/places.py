@@ -32,12 +32,30 @@ POSTS = frozenset(
         "theme",
         "notifications_read",
         "view_columns",
+        "member_grant",
+        "member_revoke",
+        "audit_verify",
+        "install_audit_verify",
+        "people_add",
+        "person_change",
+        "security_password",
+        "security_app_begin",
+        "security_app_confirm",
+        "security_app_remove",
+        "security_recovery_codes",
+        "security_end_sessions",
     }
 )
-OPEN_TO_ALL = frozenset({"sign_in"})
+OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})
 #: Addresses that need more than being a member.
 FOR_OPERATORS = frozenset({"restore_source", "restore_policies", "restore_options", "restore_mapping"})
 FOR_MANAGERS = frozenset({"set_download"})
+#: Addresses that take a POST and read only.
+FOR_EVERYBODY = frozenset({"audit_verify"})
+#: Addresses for owners of the install.
+FOR_OWNERS = frozenset(
+    {"people_list", "people_add", "person_detail", "person_change", "install_audit", "install_audit_verify"}
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,7 @@ def furnish(world: World) -> dict[str, int]:
         "version_id": PolicyVersion.objects.filter(policy=policy).latest("pk").pk,
         "set_id": BackupSet.objects.get(pk=chosen).pk,
         "restore_id": Restore.objects.get(pk=preview.context["restore"]).pk,
+        "user_id": world.cast.olu.pk,
     }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from tenantatlas.core import clock
 from tenantatlas.core.errors import InputError, NotFound
 
-from .models import User
+from .models import Invitation, SecondFactor, User
 
 
 def user_by_email(email: str) -> User:
@@ -16,6 +19,26 @@ def user_by_email(email: str) -> User:
             hint="Check the spelling of the address.",
         )
     return user
+
+
+def person_by_email(email: str) -> User:
+    """The person with that address, switched off or not."""
+    person = User.objects.filter(email=email.strip().lower()).first()
+    if person is None:
+        raise NotFound(
+            f"There is nobody with the address {email[:254]!r} here.", hint="See who is with `users list`."
+        )
+    return person
+
+
+def all_people() -> QuerySet[User]:
+    """Everybody, by address; `app` says whether they use an authenticator app, `open_sessions` how many."""
+    confirmed = SecondFactor.objects.filter(user=OuterRef("pk"), confirmed_at__isnull=False)
+    return User.objects.annotate(
+        app=Exists(confirmed),
+        invited=Exists(Invitation.objects.filter(user=OuterRef("pk"), expires_at__gt=clock.now())),
+        open_sessions=Count("sessions", filter=Q(sessions__expire_date__gt=clock.now())),
+    ).order_by("email")
 
 
 def only_owner() -> User:

@@ -12,9 +12,17 @@ from tenantatlas.core.errors import Conflict, InputError
 
 from .models import User
 
+LONGEST_PASSWORD = 128
+
 
 def check_new_user(*, email: str, password: str, name: str = "") -> User:
     """The person as they would be made, not saved; `InputError` where address or password will not do."""
+    user = _person(email=email, name=name)
+    check_password(password, user=user)
+    return user
+
+
+def _person(*, email: str, name: str) -> User:
     address = email.strip().lower()
     try:
         validate_email(address)
@@ -22,13 +30,15 @@ def check_new_user(*, email: str, password: str, name: str = "") -> User:
         raise InputError(
             f"{email[:254]!r} is not an e-mail address.", hint="Write it as name@example.com."
         ) from error
-    user = User(email=address, name=name.strip()[:120], created_at=clock.now())
-    check_password(password, user=user)
-    return user
+    return User(email=address, name=name.strip()[:120], created_at=clock.now())
 
 
 def check_password(password: str, *, user: User) -> None:
-    """Refuse a password that is short or common."""
+    """Refuse a password that is short, common, or longer than anybody types."""
+    if len(password) > LONGEST_PASSWORD:
+        raise InputError(
+            f"This password is longer than {LONGEST_PASSWORD} characters.", hint="Use a shorter one."
+        )
     try:
         validate_password(password, user=user)
     except ValidationError as error:
@@ -42,6 +52,18 @@ def create_user(*, email: str, password: str, name: str = "", is_owner: bool = F
     user = check_new_user(email=email, password=password, name=name)
     user.is_owner = is_owner
     user.set_password(password)
+    return _insert(user)
+
+
+def create_invited_user(*, email: str, name: str = "", is_owner: bool = False) -> User:
+    """Make an account that nobody can sign in to until its person has set a password."""
+    user = _person(email=email, name=name)
+    user.is_owner = is_owner
+    user.set_unusable_password()
+    return _insert(user)
+
+
+def _insert(user: User) -> User:
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -57,6 +79,26 @@ def change_password(user: User, *, password: str) -> None:
     check_password(password, user=user)
     user.set_password(password)
     user.save(update_fields=["password"])
+
+
+def take_password(user: User) -> None:
+    """Let no password be right; sessions signed with the old one end."""
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+
+
+def switch_on_user(user: User) -> None:
+    """Let the person sign in again."""
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    user.refresh_from_db()
+
+
+def give_install_ownership(user: User) -> None:
+    """Make the person an owner of the install."""
+    if not user.is_active:
+        raise Conflict(f"{user.email} is switched off.", hint="Switch the account on first.")
+    User.objects.filter(pk=user.pk).update(is_owner=True)
+    user.refresh_from_db()
 
 
 def switch_off_user(user: User) -> None:

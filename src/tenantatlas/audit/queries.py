@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from .chain import entry_digest
+from .chain import ChainReport, Head, verify_links
 from .models import AuditEntry, AuditQuerySet, ChainHead
+
+__all__ = ["AuditFilters", "ChainReport", "audit_entries", "verify_chain", "verify_newest"]
+
+_CHAINED = (
+    "tenant_id",
+    "sequence",
+    "at",
+    "actor_id",
+    "actor_name",
+    "action",
+    "subject",
+    "details",
+    "previous",
+    "digest",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainReport:
-    """What verification found. `first_bad` is the sequence number of the first entry that does not hold."""
+class AuditFilters:
+    """Which entries are asked for: who, what and about what by words in them, when from and until."""
 
-    intact: bool
-    entries: int
-    first_bad: int | None = None
-    reason: str = ""
-
-
-def audit_entries(tenant_id: int | None) -> AuditQuerySet:
-    """The entries of a tenant's chain, newest first."""
-    return AuditEntry.objects.filter(tenant_id=tenant_id).order_by("-sequence")
+    who: str = ""
+    what: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
-def verify_chain(tenant_id: int | None) -> ChainReport:
+def audit_entries(tenant_id: int | None, filters: AuditFilters | None = None) -> AuditQuerySet:
+    """The entries of a tenant's chain, newest first; of the install's own for None."""
+    asked = filters or AuditFilters()
+    conditions = {
+        "actor_name__icontains": asked.who,
+        "action__icontains": asked.what,
+        "subject__icontains": asked.subject,
+        "at__gte": asked.since,
+        "at__lt": asked.until,
+    }
+    given = {name: value for name, value in conditions.items() if value}
+    return AuditEntry.objects.filter(tenant_id=tenant_id, **given).order_by("-sequence")
+
+
+def verify_chain(tenant_id: int | None, *, anchor: Head | None = None) -> ChainReport:
     """Whether each entry is as it was written, in its place, with none missing and none added."""
-    head = ChainHead.objects.filter(chain=tenant_id or 0).first()
-    entries = AuditEntry.objects.filter(tenant_id=tenant_id).order_by("sequence", "pk")
-    expected, previous = 0, ""
-    for entry in entries.iterator(chunk_size=1000):
-        expected += 1
-        reason = _what_is_wrong(entry, expected=expected, previous=previous)
-        if reason:
-            return ChainReport(intact=False, entries=expected, first_bad=expected, reason=reason)
-        previous = entry.digest
-    if (head.sequence if head else 0) != expected or (head.digest if head else "") != previous:
-        return ChainReport(
-            intact=False, entries=expected, first_bad=expected + 1, reason="entries are missing at the end"
-        )
-    return ChainReport(intact=True, entries=expected)
+    return _verify(tenant_id, after=Head(), anchor=anchor or Head())
 
 
-def _what_is_wrong(entry: AuditEntry, *, expected: int, previous: str) -> str:
-    if entry.sequence != expected:
-        return f"entry {expected} is missing" if entry.sequence > expected else "an entry was added"
-    if entry.previous != previous:
-        return "the entry does not follow the one before it"
-    if entry.digest != entry_digest(entry):
-        return "the entry was changed"
-    return ""
+def verify_newest(tenant_id: int | None, *, most: int) -> ChainReport:
+    """The same for the newest entries, so that the answer comes at once; the one before is believed."""
+    newest = ChainHead.objects.filter(chain=tenant_id or 0).first()
+    first = max(0, (newest.sequence if newest else 0) - most)
+    before = AuditEntry.objects.filter(tenant_id=tenant_id, sequence=first).first()
+    return _verify(
+        tenant_id, after=Head(sequence=first, digest=before.digest if before else ""), anchor=Head()
+    )
+
+
+def _verify(tenant_id: int | None, *, after: Head, anchor: Head) -> ChainReport:
+    newest = ChainHead.objects.filter(chain=tenant_id or 0).first()
+    head = Head(sequence=newest.sequence, digest=newest.digest) if newest else Head()
+    rows = AuditEntry.objects.filter(tenant_id=tenant_id)
+    if after.sequence:
+        rows = rows.filter(sequence__gt=after.sequence)
+    links = rows.order_by("sequence", "pk").values_list(*_CHAINED, named=True).iterator(chunk_size=1000)
+    return verify_links(links, head=head, after=after, anchor=anchor)

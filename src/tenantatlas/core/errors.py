@@ -6,7 +6,8 @@
     ├─ NotFound               not_found    no     yes        404   5
     ├─ Conflict               conflict     no     yes        409   6
     │   ├─ TooMuchChange      too_much_change
-    │   └─ WritesHeld         writes_held
+    │   ├─ WritesHeld         writes_held
+    │   └─ TooManyTries       too_many_tries                429         retry_after
     ├─ Incomplete             incomplete   no     no         409   3
     ├─ StorageFailed          storage      no     yes        503   7     disk full, store damaged, key missing
     ├─ DispatchFailed         queue.dispatch_failed           503   7     the engine did not take the run
@@ -99,6 +100,24 @@ class WritesHeld(Conflict):
     """Nothing is written to this tenant until a person confirms it."""
 
     code = "writes_held"
+
+
+class TooManyTries(Conflict):
+    """Too many tries; wait a while."""
+
+    code = "too_many_tries"
+    http_status = 429
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        hint: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.retry_after = retry_after
 
 
 class Incomplete(AtlasError):

@@ -48,7 +48,7 @@ from .models import Installation
 from .services import worker_alive
 
 _SQLITE_MEMBER, _KEY_MEMBER, _TABLES = "database.db", "key", "tables/"
-_NOT_COPIED = frozenset({"django_session"})
+_NOT_COPIED = frozenset({"accounts_session"})
 _DATABASE_FILES = ("atlas.db", "atlas.db-wal", "atlas.db-shm", "engine.db", "engine.db-wal", "engine.db-shm")
 
 
@@ -178,7 +178,8 @@ def _prepare_sqlite(copy: CopyReader, path: Path) -> None:
         _check_sqlite(database)
         with database:
             database.execute("UPDATE tenants_tenant SET writes_held = 1, writer_run = NULL")
-            database.execute("DELETE FROM django_session")
+            if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'accounts_session'").fetchone():
+                database.execute("DELETE FROM accounts_session")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.DatabaseError as error:

@@ -38,6 +38,20 @@ def capabilities_of(user: User, tenant: Tenant) -> frozenset[Capability]:
     return ROLES[Role(membership.role)] | (granted & GRANTABLE)
 
 
+def members_of(tenant: Tenant) -> QuerySet[Membership]:
+    """Who is a member of the tenant, by address."""
+    return Membership.objects.filter(tenant=tenant).select_related("user").order_by("user__email")
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """Of which tenants the person is a member, by slug."""
+    return (
+        Membership.objects.filter(user=user, tenant__removed_at=None)
+        .select_related("tenant")
+        .order_by("tenant__slug")
+    )
+
+
 def has_capability(user: User, tenant: Tenant, capability: Capability) -> bool:
     """Whether the person may do this in the tenant, asked of the database now."""
     return capability in capabilities_of(user, tenant)

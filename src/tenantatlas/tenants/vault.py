@@ -143,6 +143,31 @@ def unseal(tenant: Tenant, *, purpose: str, record: str, sealed: bytes) -> bytes
         ) from error
 
 
+def seal_for_install(*, purpose: str, record: str, plain: bytes) -> bytes:
+    """The bytes encrypted with the install's own key, for what belongs to no tenant."""
+    key = load_key()
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = AESGCM(key.secret).encrypt(nonce, plain, _bound_to_install(key, purpose=purpose, record=record))
+    return _FORMAT + key.id.encode("ascii") + nonce + sealed
+
+
+def unseal_for_install(*, purpose: str, record: str, sealed: bytes | memoryview[int]) -> bytes:
+    """What was sealed for exactly this purpose and record, or `StorageFailed`."""
+    data = bytes(sealed)
+    wanted = data[1 : 1 + _ID_CHARS].decode("ascii", "replace")
+    key = load_key(wanted=wanted)
+    start = 1 + _ID_CHARS
+    nonce, body = data[start : start + _NONCE_BYTES], data[start + _NONCE_BYTES :]
+    try:
+        return AESGCM(key.secret).decrypt(nonce, body, _bound_to_install(key, purpose=purpose, record=record))
+    except (InvalidTag, ValueError) as error:
+        raise StorageFailed(
+            f"What is stored for {purpose} {record} is damaged, was moved, or is sealed with another key "
+            f"({wanted}; the key file holds {key.id}).",
+            hint="Set ATLAS_KEY_FILE to the right key, or restore a backup of this install.",
+        ) from error
+
+
 def wrapping_key_id(tenant: Tenant) -> str:
     """The id of the key that wraps this tenant's data key; empty while it has none."""
     return bytes(tenant.wrapped_key)[1 : 1 + _ID_CHARS].decode("ascii", "replace")
@@ -195,3 +220,7 @@ def _unwrap(tenant: Tenant, *, key: Key) -> bytes:
 
 def _bound_to(tenant: Tenant, *, purpose: str, record: str) -> bytes:
     return dumps([tenant.pk, record, purpose])
+
+
+def _bound_to_install(key: Key, *, purpose: str, record: str) -> bytes:
+    return dumps(["install", key.id, record, purpose])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import urlencode
@@ -15,7 +17,9 @@ from tenantatlas.core.errors import AtlasError, NotFound
 from tenantatlas.tenants.queries import tenant_for
 from tenantatlas.tenants.scope import tenant_scope
 
+from .cookies import is_idle, note_act
 from .errors import error_page
+from .htmx import wants_part
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -53,21 +57,39 @@ class ResponseHeaders:
 
 
 class SignedIn:
-    """Every page but sign-in asks for a person."""
+    """Every page but sign-in asks for a person who did something in the last half hour."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if getattr(request, "entered", False) and request.user.is_authenticated:
+            note_act(request, response)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], _args: Any, _kwargs: Any
     ) -> HttpResponse | None:
         """Send a stranger to sign-in, with the way back."""
+        if request.user.is_authenticated and is_idle(request):
+            request.user = AnonymousUser()
+        request.entered = True  # type: ignore[attr-defined]  # read above
         if request.user.is_authenticated or getattr(view, "open_to_all", False):
             return None
-        return redirect(f"{settings.LOGIN_URL}?{urlencode({'next': request.get_full_path()})}")
+        if wants_part(request):
+            return _leave_for_sign_in(request)
+        return redirect(_sign_in_and_back_to(request.get_full_path()))
+
+
+def _sign_in_and_back_to(path: str) -> str:
+    return f"{settings.LOGIN_URL}?{urlencode({'next': path})}"
+
+
+def _leave_for_sign_in(request: HttpRequest) -> HttpResponse:
+    """A part of a page is not replaced by the sign-in form: the whole page leaves for it."""
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+    return HttpResponse(status=401, headers={"HX-Redirect": _sign_in_and_back_to(page or "/")})
 
 
 class TenantInPath:

@@ -22,5 +22,9 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Restore", "restore_list", "restore"),
         Entry("Drift", "drift", "drift"),
     ),
-    (Entry("Connection", "connection", "connection"),),
+    (
+        Entry("Connection", "connection", "connection"),
+        Entry("Members", "member_list", "members"),
+        Entry("Audit", "audit", "audit"),
+    ),
 )

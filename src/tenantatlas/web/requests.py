@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+from django.conf import settings
 from django.http import HttpRequest
 
 from tenantatlas.accounts.capabilities import Capability
@@ -47,3 +50,23 @@ def require(request: TenantRequest, capability: Capability) -> None:
             hint=f"Ask an owner of {request.tenant.name} for it.",
             details={"capability": capability.value},
         )
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address that the request came from.
+
+    What a proxy says is believed only where one is configured, and of that only the last word: the others are
+    the sender's own.
+    """
+    said = request.headers.get("X-Forwarded-For", "") if settings.ATLAS_BEHIND_TLS else ""
+    for address in (said.rpartition(",")[2].strip(), str(request.META.get("REMOTE_ADDR", ""))):
+        try:
+            return str(ipaddress.ip_address(address))
+        except ValueError:
+            continue
+    return ""
+
+
+def browser_of(request: HttpRequest) -> str:
+    """What the browser calls itself."""
+    return "".join(each for each in request.headers.get("User-Agent", "") if each.isprintable())[:200]

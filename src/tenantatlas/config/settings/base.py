@@ -45,7 +45,8 @@ ATLAS_ALLOWED_HOSTS = env.words(
 )
 ATLAS_BEHIND_TLS = env.flag(
     "ATLAS_BEHIND_TLS",
-    sentence="Say yes when a proxy speaks TLS for us and sets X-Forwarded-Proto: cookies become secure-only.",
+    sentence="Say yes when a proxy speaks TLS for us and sets X-Forwarded-Proto and X-Forwarded-For: cookies "
+    "become secure-only. Without it both headers are ignored.",
 )
 ATLAS_GRAPH_SHARE = env.number(
     "ATLAS_GRAPH_SHARE",
@@ -121,7 +122,6 @@ INSTALLED_APPS = [
     "tenantatlas.config.apps.ConfigConfig",
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
@@ -199,10 +199,14 @@ LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in/"
 
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "tenantatlas.accounts.sessions"
+# Browsers keep a `__Host-` cookie to this very host and path, and only over TLS.
+COOKIE_PREFIX = "__Host-" if ATLAS_BEHIND_TLS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = ATLAS_BEHIND_TLS
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = ATLAS_BEHIND_TLS
@@ -211,6 +215,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if ATLAS_BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = ATLAS_BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ATLAS_BEHIND_TLS else None
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -225,6 +230,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+MESSAGE_STORAGE = "tenantatlas.web.cookies.Toasts"
 MESSAGE_LEVEL = message_levels.INFO
 
 LOGGING = logging_config(level=ATLAS_LOG_LEVEL.upper(), path=ATLAS_LOG_FILE)

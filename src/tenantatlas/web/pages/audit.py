@@ -1,0 +1,116 @@
+"""Who did what: a tenant's trail for its members, the install's own for its owners; and whether it holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from tenantatlas.audit.models import AuditEntry
+from tenantatlas.audit.queries import AuditFilters, audit_entries, verify_newest
+from tenantatlas.core import clock
+from tenantatlas.core.json import Json
+from tenantatlas.tenants.queries import require_install_owner
+from tenantatlas.web import filters
+from tenantatlas.web.requests import PersonRequest, TenantRequest
+
+SHOWN = 50
+#: As many entries are verified while a person waits; the command verifies all.
+VERIFIED = 10_000
+DAYS = 30
+_DAY = timedelta(days=1)
+
+
+@require_GET
+def audit(request: TenantRequest) -> HttpResponse:
+    """What was done in this tenant, newest first."""
+    return _page(request, request.tenant.pk, {"title": "Audit", "section": "audit"})
+
+
+@require_POST
+def audit_verify(request: TenantRequest) -> HttpResponse:
+    """Say whether the tenant's trail is as it was written."""
+    _say(request, request.tenant.pk)
+    return redirect("audit", slug=request.tenant.slug)
+
+
+@require_GET
+def install_audit(request: PersonRequest) -> HttpResponse:
+    """Sign-ins, people and tenants of this install."""
+    require_install_owner(request.user)
+    return _page(request, None, {"title": "Audit of this install", "section": "install_audit"})
+
+
+@require_POST
+def install_audit_verify(request: PersonRequest) -> HttpResponse:
+    """Say whether the install's trail is as it was written."""
+    require_install_owner(request.user)
+    _say(request, None)
+    return redirect("install_audit")
+
+
+def _page(request: HttpRequest, chain: int | None, context: dict[str, Json]) -> HttpResponse:
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = _day(request, "from") or today - DAYS * _DAY
+    until = _day(request, "to")
+    asked = AuditFilters(
+        who=filters.text(request, "who"),
+        what=filters.text(request, "what"),
+        subject=filters.text(request, "q"),
+        since=since,
+        until=until + _DAY if until else None,
+    )
+    found = audit_entries(chain, asked)
+    before = filters.number(request, "before")
+    rows = list((found.filter(sequence__lt=before) if before else found)[: SHOWN + 1])
+    context |= {
+        "rows": [_row(entry) for entry in rows[:SHOWN]],
+        "older": rows[SHOWN - 1].sequence if len(rows) > SHOWN else 0,
+        "newer": bool(before),
+        "asked": asked,
+        "since": since,
+        "until": until,
+        "narrowed": bool(asked.who or asked.what or asked.subject or until or request.GET.get("from")),
+    }
+    return render(request, "web/audit/list.html", context)
+
+
+def _row(entry: AuditEntry) -> dict[str, Json]:
+    return {
+        "sequence": entry.sequence,
+        "at": entry.at,
+        "who": entry.actor_name,
+        "action": entry.action,
+        "subject": entry.subject,
+        "details": sorted(entry.details.items()) if isinstance(entry.details, dict) else (),
+        "digest": entry.digest,
+    }
+
+
+def _day(request: HttpRequest, name: str) -> datetime | None:
+    """The day in the query string; one that cannot be read is dropped, and said."""
+    text = request.GET.get(name, "")
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        messages.info(request, f"The link asked for the day “{text[:30]}”, which is none: left out.")
+        return None
+
+
+def _say(request: HttpRequest, chain: int | None) -> None:
+    report = verify_newest(chain, most=VERIFIED)
+    if not report.intact:
+        messages.error(request, f"The trail does not hold at entry {report.first_bad}: {report.reason}.")
+    elif report.entries < report.head.sequence:
+        messages.success(
+            request,
+            f"The newest {report.entries} of {report.head.sequence} entries are as they were written. "
+            "Verify all with `tenantatlas audit verify`.",
+        )
+    else:
+        messages.success(request, f"All {report.entries} entries are as they were written.")
