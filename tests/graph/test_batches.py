@@ -104,6 +104,17 @@ def test_bodies_stay_byte_for_byte(graph: FakeGraph, client: GraphClient):
     assert outcomes["k0"].body == odd
 
 
+@pytest.mark.parametrize("collection", [False, True])
+def test_a_body_in_base64_is_asked_for_alone(graph: FakeGraph, client: GraphClient, *, collection: bool):
+    graph.on(
+        "POST", BATCH, batch_reply(b'{"id":"0","status":200,"body":"eyJ9"}', sub(1, reply(200, rows("b"))))
+    )
+    graph.on("GET", f"{BASE}/0", reply(200, rows("a")))
+    outcomes = client.read_many(reads(2, collection=collection))
+    assert all(outcome.error is None for outcome in outcomes.values())
+    assert graph.paths() == [f"{BASE}/0"]
+
+
 @pytest.mark.parametrize("number", [0, "0"])
 def test_ids_may_come_back_as_numbers(graph: FakeGraph, client: GraphClient, number: int | str):
     graph.on(

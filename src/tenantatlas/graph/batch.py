@@ -48,6 +48,12 @@ class _Part:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_text(self) -> bool:
+        """Is it a good answer whose body is text in base64? Graph gives so what it does not take for JSON."""
+        good = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        return good and self.body.startswith(b'"')
+
 
 #: What is left to do after an attempt: jobs, each with its wait.
 _Left = list[tuple[float, _Job]]
@@ -166,8 +172,8 @@ class ManyReads:
     async def _one(self, job: _Job, part: _Part | None, *, sent_at: float) -> _Left:
         if part is None:
             return self._lost(job, "the batch was answered without this part")
-        if part.status == HTTPStatus.UNAUTHORIZED:
-            # Alone it gets a new token, or the reason why there is none.
+        if part.status == HTTPStatus.UNAUTHORIZED or part.is_text:
+            # Alone it gets a new token, or the reason why there is none; and its body as JSON.
             job.direct = True
             return [(0.0, job)]
         try:
@@ -252,9 +258,6 @@ def _parts(body: bytes) -> dict[str, _Part]:
 
 
 def _body(one: Opened) -> bytes:
-    """The sub-response's body.
-
-    What is not an object is text in base64 and no good answer to a read of ours.
-    """
+    """The sub-response's body, empty where there is none."""
     raw = one.raw("body")
     return b"" if raw is None or raw == b"null" else raw
