@@ -232,11 +232,13 @@ def test_a_refused_sign_in_says_what_is_wrong(graph: FakeGraph, client: GraphCli
     assert len(graph.sign_ins) == 1
 
 
-def test_an_unknown_tenant_is_named_where_discovery_refuses_it(client: GraphClient):
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_unknown_tenant_is_named_where_discovery_refuses_it(client: GraphClient, status: int):
     class NoTenant(FakeGraph):
         def _login(self, request: GraphRequest, path: str) -> GraphResponse:  # noqa: ARG002 - any path
+            assert request.method == "GET"
             return reply(
-                400,
+                status,
                 {
                     "error": "invalid_tenant",
                     "error_description": f"AADSTS90002: Tenant '{TENANT}' not found.",
@@ -249,6 +251,26 @@ def test_an_unknown_tenant_is_named_where_discovery_refuses_it(client: GraphClie
             client.token_claims()
     finally:
         install_transport(previous)
+
+
+@pytest.mark.parametrize("page", [refusal(404), GraphResponse(status=404, body=b"Not Found"), reply(200, {})])
+def test_a_service_that_does_not_say_where_its_endpoints_are_is_asked_at_the_usual_place(
+    make_client: MakeClient, page: GraphResponse
+):
+    class Silent(FakeGraph):
+        def _login(self, request: GraphRequest, path: str) -> GraphResponse:
+            if request.method == "GET":
+                return page
+            assert path == f"/{TENANT}/oauth2/v2.0/token"
+            return super()._login(request, path)
+
+    silent = Silent()
+    previous = install_transport(silent)
+    try:
+        assert make_client().token_claims()["tid"] == TENANT
+    finally:
+        install_transport(previous)
+    assert len(silent.sign_ins) == 1
 
 
 @pytest.mark.parametrize("tid", ["99999999-2222-3333-4444-555555555555", ""])

@@ -14,9 +14,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import msal
 from cryptography import x509
@@ -24,12 +22,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from tenantatlas.core import clock
-from tenantatlas.core.errors import AtlasError, SignInFailed, Unavailable, UpstreamError
+from tenantatlas.core.errors import AtlasError, SignInFailed, Unavailable
 from tenantatlas.core.log import remember_secret
 
-from .errors import clean, parse_retry_after
-from .origins import path_within
-from .transport import GraphRequest, GraphResponse, TransportFailed, current_transport
+from .errors import clean
+from .msal_http import MsalHttp, NoCache
 from .values import Certificate, GraphTarget
 from .waiting import LoopThread
 
@@ -38,7 +35,6 @@ _TRIES = 4
 _ASK_AGAIN = 60.0
 _LONGEST_WAIT = 30.0
 _REMEMBER_REFUSAL = 60.0
-_DEADLINE = 30.0
 _AADSTS = re.compile(r"AADSTS(\d+)")
 
 _GIVE_CURRENT = "Give the current one with `tenantatlas tenants update`: the secret's value, not its id."
@@ -101,7 +97,7 @@ class Tokens:
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._app: msal.ConfidentialClientApplication | None = None
-        self._http = _MsalHttp(target, loop)
+        self._http = MsalHttp(target, loop)
         self._refused: tuple[float, AtlasError] | None = None
         if isinstance(target.credential, Certificate):
             remember_secret(target.credential.passphrase)
@@ -189,7 +185,7 @@ class Tokens:
                     instance_discovery=False,
                     client_capabilities=["cp1"],
                     http_client=self._http,
-                    http_cache=_NoCache(),
+                    http_cache=NoCache(),
                 )
             # We keep the token ourselves, by our own clock.
             self._app.remove_tokens_for_client()
@@ -284,118 +280,3 @@ def _credential(target: GraphTarget) -> str | dict[str, str]:
         ) from None
     given = {"private_key": credential.pem, "public_certificate": credential.pem}
     return {**given, "passphrase": credential.passphrase} if credential.passphrase else given
-
-
-class _NoCache(dict[str, Any]):
-    """MSAL remembers answers by the wall clock; we decide ourselves when to ask again."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        """Forget it."""
-
-
-class _MsalAnswer:
-    """An answer in the shape MSAL expects."""
-
-    def __init__(self, answer: GraphResponse) -> None:
-        self.status_code = answer.status
-        self.headers = dict(answer.headers)
-        self.text = answer.body.decode("utf-8", "replace")
-
-    def raise_for_status(self) -> None:
-        """Refusals are read from the text; worse answers never get here."""
-
-
-def _description(text: str) -> str:
-    """What a refusal of the sign-in service says."""
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return ""
-    return str(said.get("error_description") or "")[:2000] if isinstance(said, dict) else ""
-
-
-class _MsalHttp:
-    """MSAL's way to the network: our transport, the login origin only, no redirects."""
-
-    def __init__(self, target: GraphTarget, loop: LoopThread) -> None:
-        self._target = target
-        self._loop = loop
-        self.last_refusal = ""
-
-    def get(
-        self, url: str, params: Any = None, headers: Mapping[str, str] | None = None, **_: Any
-    ) -> _MsalAnswer:
-        """An HTTP GET for MSAL."""
-        return self._send("GET", url, params, headers or {}, None)
-
-    def post(
-        self,
-        url: str,
-        params: Any = None,
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-        **_: Any,
-    ) -> _MsalAnswer:
-        """An HTTP POST for MSAL."""
-        form = data if isinstance(data, str) else urlencode(data or {})
-        headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
-        return self._send("POST", url, params, headers, form.encode("ascii"))
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _send(
-        self, method: str, url: str, params: Any, headers: Mapping[str, str], body: bytes | None
-    ) -> _MsalAnswer:
-        if params:
-            url = f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
-        request = GraphRequest(
-            method=method,
-            url=self._within_login(url),
-            headers=dict(headers),
-            body=body,
-            deadline=_DEADLINE,
-            ca_pem=self._target.ca_pem,
-        )
-        try:
-            answer = self._loop.run(current_transport().send(request))
-        except TransportFailed as error:
-            raise Unavailable(
-                f"The sign-in service could not be reached: {error.reason}.",
-                hint="Check the network, the proxy and the login address of the tenant's cloud.",
-            ) from None
-        return self._checked(answer)
-
-    def _within_login(self, url: str) -> str:
-        cloud = self._target.cloud
-        failed: UpstreamError | None = None
-        for origin in (cloud.login_url, *cloud.login_aliases):
-            try:
-                return origin + path_within(origin, url)
-            except UpstreamError as error:
-                failed = error
-        raise SignInFailed(
-            "The sign-in service links to another place; nothing was sent there.",
-            hint="Check the login address of the tenant's cloud.",
-        ) from failed
-
-    def _checked(self, answer: GraphResponse) -> _MsalAnswer:
-        status = answer.status
-        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Unavailable(
-                f"The sign-in service answered {status}.",
-                details={
-                    "status": status,
-                    "retry_after": parse_retry_after(answer.headers.get("retry-after")),
-                },
-            )
-        if "json" not in answer.headers.get("content-type", "") or 300 <= status < 400:  # noqa: PLR2004 - redirects
-            raise Unavailable(
-                f"The sign-in service's answer ({status}) is not its own.",
-                hint="A proxy or portal may have answered in its place; check the login address.",
-                details={"status": status},
-            )
-        plain = _MsalAnswer(answer)
-        if status >= HTTPStatus.BAD_REQUEST:
-            self.last_refusal = _description(plain.text)
-        return plain
