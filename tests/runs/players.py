@@ -24,7 +24,7 @@ from django.db import connections
 from tenantatlas.accounts.models import User
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, Snoozed
-from tenantatlas.runs import engine, registry, services
+from tenantatlas.runs import engine, registry, rescue, services
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem, Worker
 from tenantatlas.tenants.models import Tenant
@@ -233,6 +233,23 @@ def wait_a_little(run_id: int) -> dict:
 
     toys.script["a"] = snooze
     return work(run_id)
+
+
+def poison(broken_id: int, others: list[int]) -> tuple[dict, list[dict]]:
+    """Be a worker while our own bookkeeping of one run breaks whenever that run ends."""
+
+    def breaks(run: OperationRun) -> None:
+        if run.pk == broken_id:
+            raise ValueError("client_secret=canary9876543 is not a word")
+
+    toys.script["ended"] = breaks
+    rescue.ORPHAN_SECONDS = 0.1
+    rescue.dispatch_orphans.__kwdefaults__["older_than"] = 0.1
+    services.launch_worker(embedded=True)
+    for run_id in [*others, broken_id]:
+        services.work_until_done(OperationRun.all_tenants.get(pk=run_id), timeout=60)
+    services.stop_worker()
+    return tell(broken_id), [tell(run_id) for run_id in others]
 
 
 def work_all(run_ids: list[int]) -> list[dict]:

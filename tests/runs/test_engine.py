@@ -190,6 +190,18 @@ def test_a_wait_ends_by_itself(install):
     assert done["events"] == ["queued", "claimed", "waiting", "claimed", "ended"]
 
 
+def test_a_run_whose_bookkeeping_breaks_is_given_up_and_others_go_on(install):
+    broken, *others = [install.call(players.begin, "toy.play", {"names": [name]})[0] for name in "abc"]
+    lost, fine = install.call(players.poison, broken, others)
+    assert [one["outcome"] for one in fine] == ["succeeded", "succeeded"]
+    assert (lost["status"], lost["outcome"]) == ("completed", "partially_succeeded")
+    assert lost["failures"][0]["code"] == "internal"
+    assert lost["items"] == {"a": "succeeded"}
+    assert lost["told"].count("process a") == 0  # told only where a file is named
+    assert lost["events"] == ["queued", "claimed", *["rescued", "claimed"] * 2, "rescued", "ended"]
+    assert "canary9876543" not in str(lost)
+
+
 def test_writers_of_one_tenant_take_turns(install):
     runs = [install.call(players.begin, "toy.write", {"names": list(names)})[0] for names in ("abc", "def")]
     done = install.call(players.work_all, runs)

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 
 from tenantatlas.accounts.capabilities import Role
@@ -287,13 +288,45 @@ def test_a_throttled_plan_is_put_aside(cast, virtual_clock):
     assert (aside.status, aside.waiting_until) == ("queued", virtual_clock.now() + timedelta(seconds=30))
 
 
-@pytest.mark.usefixtures("virtual_clock")
-def test_throttled_for_ever_ends(cast):
-    run = start(cast)
-    toys.script["plan"] = raises(Throttled(retry_after=3600))
-    OperationRun.all_tenants.filter(pk=run.pk).update(attempts=500)
-    done = dispatch.run_inline(run)
-    assert (done.outcome, done.failures[0]["code"]) == ("failed", "throttled")
+def until_it_ends(run, virtual_clock):
+    """The run worked whenever its wait is over; how many seconds of waiting that took."""
+    began = virtual_clock.now()
+    while True:
+        run = dispatch.run_inline(run)
+        if not run.is_open:
+            return run, (virtual_clock.now() - began).total_seconds()
+        virtual_clock.advance((run.waiting_until - virtual_clock.now()).total_seconds())
+        assert journal.end_wait(run.pk, dispatch=run.dispatch)
+        run = fresh(run)
+
+
+@pytest.mark.parametrize("retry_after", [61, 3600, 86_400, 2_000_000])
+@pytest.mark.parametrize(("names", "outcome"), [("bc", "failed"), ("abc", "partially_succeeded")])
+def test_throttled_for_ever_ends_within_the_budget(cast, virtual_clock, retry_after, names, outcome):
+    toys.script["b"] = toys.script["c"] = raises(Throttled(retry_after=retry_after))
+    done, seconds = until_it_ends(start(cast, names=names), virtual_clock)
+    assert (done.outcome, done.failures[0]["code"]) == (outcome, "throttled")
+    assert seconds <= settings.ATLAS_THROTTLE_BUDGET_HOURS * 3600
+    assert states(done)["c"] == "not_started"
+    again = virtual_clock.now() + timedelta(seconds=retry_after)
+    assert f"{again:%Y-%m-%d %H:%M} UTC" in done.failures[0]["hint"]
+    assert done.may_retry
+
+
+def test_each_item_that_gets_through_renews_the_patience(cast, virtual_clock):
+    """Two days for three items: none took longer than the budget."""
+    seen = []
+
+    def now_and_then(_ctx, item):
+        if seen.count(item.key) < 16:
+            seen.append(item.key)
+            raise Throttled(retry_after=3600)
+
+    for name in "abc":
+        toys.script[name] = now_and_then
+    done, seconds = until_it_ends(start(cast, names="abc"), virtual_clock)
+    assert done.outcome == "succeeded"
+    assert seconds == 48 * 3600
 
 
 def test_one_lane_waits_while_the_others_go_on(cast, virtual_clock):

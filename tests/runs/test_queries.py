@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import NotFound, Rejected, Throttled
@@ -80,7 +81,7 @@ def test_filters(cast, history, filters, names):
 def test_the_window_is_thirty_days_and_open_runs_are_always_in_it(cast, history):
     old = clock.now() - timedelta(days=31)
     OperationRun.all_tenants.filter(pk__in=[history["fine"].pk, history["queued"].pk])
-    with journal.connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER completed_runs_never_change" + _on_table())
     OperationRun.all_tenants.filter(tenant=cast.contoso).update(created_at=old)
     assert names_of(history, queries.run_list(cast.contoso)) == ["queued", "running", "waiting"]
@@ -89,7 +90,7 @@ def test_the_window_is_thirty_days_and_open_runs_are_always_in_it(cast, history)
 
 
 def _on_table():
-    return " ON runs_operationrun" if journal.connection.vendor == "postgresql" else ""
+    return " ON runs_operationrun" if connection.vendor == "postgresql" else ""
 
 
 def test_counts_across_the_top(cast, history):
@@ -116,7 +117,7 @@ def test_the_detail_of_a_run(cast, history):
     assert [event.kind for event in detail.events] == ["queued", "claimed", "ended"]
     assert detail.took >= timedelta()
     assert detail.waited >= timedelta()
-    assert detail.progress.sentence == "Play with toys: partially succeeded, 2 of 2 done"
+    assert detail.progress.sentence == "Play with toys: partly succeeded, 2 of 2 done"
     assert queries.items_worth_reading(detail.run) == ("failed",)
     assert [item.key for item in queries.run_items(detail.run, states=["failed"])] == ["x"]
     assert [item.key for item in queries.run_items(detail.run, text="Y")] == ["y"]
@@ -166,6 +167,45 @@ def test_items_found_while_planning_are_counted(cast):
     )
     dispatch.run_inline(start(cast))
     assert (seen[0].percent, seen[0].sentence) == (None, "Play with toys: planning, 1 so far")
+
+
+def test_a_percentage_never_moves_back_while_items_are_still_found(cast):
+    """Lists are items that find others: until the last of them is read, counts are all that is true."""
+    found = {"a": "cdefgh", "b": "ijklmnop"}
+    seen = []
+    toys.script["finds"] = lambda: "ab"
+
+    def look(ctx, _item):
+        said = queries.progress(fresh(ctx.run))
+        seen.append((said.percent, said.sentence))
+
+    def read(ctx, item):
+        look(ctx, item)
+        ctx.add_items(toys.ItemSpec(key=key, label=key, lane="lane0") for key in found[item.key])
+
+    toys.script.update({key: look for keys in found.values() for key in keys} | {"a": read, "b": read})
+    done = dispatch.run_inline(start(cast, "ab"))
+    assert done.counts["total"] == 16
+    percents = [percent for percent, _ in seen]
+    assert percents[:2] == [None, None]
+    assert seen[0][1] == "Play with toys: 0 done, 2 found so far"
+    assert percents.count(None) < len(percents)
+    known = [percent for percent in percents if percent is not None]
+    assert known == sorted(known)
+    assert percents[-len(known) :] == known
+
+
+def test_a_total_that_grew_after_all_is_not_trusted_again(cast):
+    seen = []
+
+    def grow(ctx, _item):
+        ctx.add_items([toys.ItemSpec(key="z", label="Late", lane="lane0")])
+        seen.append(queries.progress(fresh(ctx.run)).percent)
+
+    toys.script["a"] = grow
+    toys.script["z"] = lambda ctx, _item: seen.append(queries.progress(fresh(ctx.run)).percent)
+    dispatch.run_inline(start(cast, "a"))
+    assert seen == [None, None]
 
 
 def test_waits_and_silence_are_said_in_words(cast, virtual_clock):

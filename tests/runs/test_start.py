@@ -10,9 +10,10 @@ from tenantatlas.audit.models import AuditEntry
 from tenantatlas.audit.queries import verify_chain
 from tenantatlas.core.errors import Conflict, InputError, NotAllowed, NotFound, WritesHeld
 from tenantatlas.notifications.models import Notification
-from tenantatlas.runs import chronicle, dispatch, journal
+from tenantatlas.runs import chronicle, dispatch, endings, journal
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
+from tenantatlas.runs.registry import Fenced
 from tenantatlas.runs.services import cancel_run, retry_failed_items, start_run
 from tenantatlas.tenants.models import Membership, Tenant
 
@@ -395,12 +396,12 @@ def test_nothing_of_ours_moves_a_completed_run(cast):
     assert not journal.claim_run(run.pk, worker="w", **same)
     assert not journal.put_aside(run.pk, reason="throttled", until=None, **same)
     assert not journal.rescue_run(run.pk, why="", **same)
-    assert not journal.renumber_dispatch(run.pk, **same)
+    assert not journal.note_breakdown(run.pk, why="", **same)
     assert not journal.end_wait(run.pk, **same)
     assert not journal.ask_cancel(run.pk, actor=None)
-    assert not journal.end_unstarted(run.pk, error=None, **same)
-    assert journal.finish_run(run.pk, **same) is None
-    with pytest.raises(journal.Fenced):
+    assert not endings.end_unstarted(run.pk, error=None, **same)
+    assert endings.finish_run(run.pk, **same) is None
+    with pytest.raises(Fenced):
         journal.beat(run.pk, **same)
     untouched = OperationRun.all_tenants.get(pk=run.pk)
     for field in OperationRun._meta.concrete_fields:

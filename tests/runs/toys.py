@@ -50,8 +50,14 @@ class Toy(Operation[ToyParams]):
         note("plan")
         if "plan" in script:
             script["plan"](ctx)
+        finders = script["finds"]() if "finds" in script else ""
         for number, name in enumerate(ctx.params.names):
-            yield ItemSpec(key=name, label=name.title(), lane=f"lane{number % ctx.params.lanes}")
+            yield ItemSpec(
+                key=name,
+                label=name.title(),
+                lane=f"lane{number % ctx.params.lanes}",
+                finds_items=name in finders,
+            )
 
     def process(self, ctx, item) -> ItemResult:
         ctx.crash_point("before_item")
@@ -74,6 +80,8 @@ class Toy(Operation[ToyParams]):
 
     def ended(self, run) -> None:
         note("ended", run.outcome)
+        if "ended" in script:
+            script["ended"](run)
 
 
 class Play(Toy):

@@ -117,7 +117,7 @@ class TestLive:
 
     def test_progress_is_announced_in_quarters(self, queued, ana, world):
         now = world.clock.now()
-        done = {"status": "running", "started_at": now, "planned_at": now}
+        done = {"status": "running", "started_at": now, "planned_at": now, "total_known": True}
         for processed, said in ((0, "0 percent"), (49, "25 percent"), (51, "50 percent"), (99, "75 percent")):
             change(queued, **done, counts={"total": 100, "processed": processed})
             assert f"{said}" in element(page(ana.get(run_page(queued))), "live")
@@ -279,7 +279,7 @@ class TestList:
     def test_a_running_run_says_how_far_it_is(self, runs, ana, world):
         now = world.clock.now()
         counts = {"total": 100, "processed": 34}
-        change(runs[2], status="running", started_at=now, planned_at=now, counts=counts)
+        change(runs[2], status="running", started_at=now, planned_at=now, total_known=True, counts=counts)
         assert "Running · 34 %" in text(page(ana.get("/t/contoso/runs/")))
 
     def test_a_run_older_than_thirty_days_is_not_listed(self, runs, ana, world):

@@ -15,7 +15,7 @@ import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import ClassVar, Generic, TypeVar
@@ -127,7 +127,7 @@ class PolicyReading(Operation[P], Generic[P]):
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """One item per collection; their policies become items once they are listed."""
         for path, types in choose_collections(self.scope(ctx).types).items():
-            yield collection_item(path, types)
+            yield replace(collection_item(path, types), finds_items=True)
 
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterable[ItemResult]:
         """Policies that follow each other are read together; everything else singly."""

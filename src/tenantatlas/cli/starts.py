@@ -14,7 +14,7 @@ import typer
 
 from tenantatlas.core import errors
 from tenantatlas.core.json import Json
-from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, Trigger
+from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, Trigger, words_of
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run, work_until_done, worker_alive
 
@@ -97,14 +97,13 @@ def _leaves(error: type[errors.AtlasError]) -> Iterator[type[errors.AtlasError]]
 
 
 def _sentence(run: OperationRun) -> str:
-    word = run.word.replace("_", " ").replace("partially", "partly")
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in run.counts.items() if count)
-    return f"Run {run.pk}: {run.subject}: {word}" + (f" ({counts})" if counts else "")
+    return f"Run {run.pk}: {run.subject}: {words_of(run.word)}" + (f" ({counts})" if counts else "")
 
 
 def _explain(run: OperationRun) -> None:
     for failure in run.failures:
         times = f" ({failure['count']} times)" if failure.get("count", 1) > 1 else ""
-        note(f"{run.word.replace('_', ' ')}: {failure.get('message', '')}{times}")
+        note(f"{words_of(run.word)}: {failure.get('message', '')}{times}")
         if failure.get("hint"):
             note(f"hint: {failure['hint']}")

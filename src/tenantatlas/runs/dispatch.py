@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from tenantatlas.core import ids
 from tenantatlas.core.errors import DispatchFailed
 
-from . import executor, journal
+from . import endings, executor, journal
 from .context import Hand
 from .lifecycle import Trigger
 from .models import OperationRun, Worker
@@ -64,7 +64,7 @@ def hand_over(run: OperationRun) -> bool:
             "The work could not be handed to the engine, so nothing was started.",
             hint=f"Start it again; if that fails too, look into the log ({type(error).__name__}).",
         )
-        journal.end_unstarted(run.pk, dispatch=run.dispatch, error=failed)
+        endings.end_unstarted(run.pk, dispatch=run.dispatch, error=failed)
         run.refresh_from_db(from_queryset=OperationRun.all_tenants.all())
         return False
     return True

@@ -30,7 +30,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 from tenantatlas.core import clock
 from tenantatlas.core.errors import StorageFailed
 
-from . import executor
+from . import executor, quarantine
 from .context import Hand, Word
 from .lock import HomeLock
 from .models import Installation
@@ -326,6 +326,13 @@ def _hand() -> Hand:
 
 def _step(part: Callable[..., Word]) -> Callable[[int, int], str]:
     """A part of the work as a step: its word is what the engine remembers, nothing else."""
+    return DBOS.step(
+        name=part.__name__, retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
+    )(_contained(part))
+
+
+def _contained(part: Callable[..., Word]) -> Callable[[int, int], str]:
+    """The part, done again while our database is away; a bug of ours in it is met three times at most."""
 
     def step(run_id: int, dispatch: int) -> str:
         try:
@@ -333,12 +340,12 @@ def _step(part: Callable[..., Word]) -> Callable[[int, int], str]:
         except (OperationalError, InterfaceError) as error:
             log.warning("step_interrupted", extra={"run": run_id, "part": part.__name__}, exc_info=error)
             raise StoreAway(type(error).__name__) from None
+        except Exception as error:  # noqa: BLE001 - what ends a run is decided there
+            return quarantine.contain(run_id, dispatch=dispatch, error=error).value
         finally:
             connections.close_all()
 
-    return DBOS.step(
-        name=part.__name__, retries_allowed=True, max_attempts=8, interval_seconds=0.5, backoff_rate=2.0
-    )(step)
+    return step
 
 
 _begin, _plan, _work, _finish = (

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from tenantatlas.core import clock, ids
@@ -33,7 +34,7 @@ from tenantatlas.core.log import log_fields, redact_text
 from tenantatlas.tenants.queries import has_capability
 from tenantatlas.tenants.scope import tenant_scope
 
-from . import items, journal
+from . import endings, items, journal
 from .context import Hand, Word, WorkContext, heart_of, stop_word
 from .lanes import MOST_STALLS, work_lanes
 from .lifecycle import Trigger, WaitReason
@@ -48,7 +49,6 @@ log = logging.getLogger(__name__)
 
 _TENANT_BUSY_SECONDS = 30.0
 _THROTTLE_SECONDS = 30.0
-_MOST_ATTEMPTS = 500
 
 
 # ── The parts ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -60,7 +60,7 @@ def begin(run_id: int, *, dispatch: int, hand: Hand) -> Word:
     if run is None or run.dispatch != dispatch or not run.is_open:
         return Word.GONE
     if _has_to_wait(run):
-        return _aside(run, WaitReason.TENANT_BUSY, after=_TENANT_BUSY_SECONDS)
+        return _aside(run, WaitReason.TENANT_BUSY, until=_after(_TENANT_BUSY_SECONDS))
     if not journal.claim_run(run_id, dispatch=dispatch, worker=hand.worker):
         return Word.GONE
     crash_point("claimed")
@@ -111,7 +111,7 @@ def finish(run_id: int, *, dispatch: int, hand: Hand) -> Word:
 
     word = _guarded(run_id, dispatch=dispatch, hand=hand, part=part)
     if word is Word.DONE:
-        journal.finish_run(run_id, dispatch=dispatch)
+        endings.finish_run(run_id, dispatch=dispatch)
         crash_point("ended")
     return word
 
@@ -170,13 +170,34 @@ def _until_cancelled(ctx: WorkContext, part: Callable[[WorkContext], Word]) -> W
 def _stopped_by(run: OperationRun, error: AtlasError) -> Word:
     if isinstance(error, Snoozed):
         return _aside(run, error.reason, until=error.until)
-    if isinstance(error, Throttled) and run.attempts < _MOST_ATTEMPTS:
-        return _aside(run, WaitReason.THROTTLED, after=error.retry_after or _THROTTLE_SECONDS)
+    if isinstance(error, Throttled):
+        until = _after(error.retry_after or _THROTTLE_SECONDS)
+        if until <= _end_of_patience(run):
+            return _aside(run, WaitReason.THROTTLED, until=until)
+        error = _throttled_for_too_long(until)
     try:
         journal.note_error(run.pk, dispatch=run.dispatch, error=error)
     except Fenced:
         return Word.GONE
     return Word.DONE
+
+
+def _end_of_patience(run: OperationRun) -> datetime:
+    """Until when the run may wait for Graph, unless an item is recorded meanwhile."""
+    since = journal.throttled_since(run.pk) or clock.now()
+    return since + timedelta(hours=settings.ATLAS_THROTTLE_BUDGET_HOURS / clock.scale())
+
+
+def _throttled_for_too_long(until: datetime) -> Throttled:
+    return Throttled(
+        f"Microsoft Graph has asked to wait for {settings.ATLAS_THROTTLE_BUDGET_HOURS:g} hours "
+        "without letting one item through.",
+        hint=f"What is done stays done. Retry the rest after {until:%Y-%m-%d %H:%M} UTC.",
+    )
+
+
+def _after(seconds: float) -> datetime:
+    return clock.now() + timedelta(seconds=seconds / clock.scale())
 
 
 def _our_fault(run: OperationRun, error: Exception) -> InternalError:
@@ -215,8 +236,7 @@ def _check_still_allowed(ctx: WorkContext) -> None:
         raise NotAllowed(f"{run.initiator_name} may not do this any more: needs {op.needs}.")
 
 
-def _aside(run: OperationRun, reason: str, *, until: datetime | None = None, after: float = 0.0) -> Word:
-    when = until or clock.now() + timedelta(seconds=after / clock.scale())
-    ours = journal.put_aside(run.pk, dispatch=run.dispatch, reason=reason, until=when)
+def _aside(run: OperationRun, reason: str, *, until: datetime) -> Word:
+    ours = journal.put_aside(run.pk, dispatch=run.dispatch, reason=reason, until=until)
     crash_point("put_aside")
     return Word.ASIDE if ours else Word.GONE

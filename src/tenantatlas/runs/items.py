@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Min
+from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 
 from tenantatlas.core import clock
 from tenantatlas.core.log import redact_text
@@ -61,18 +61,22 @@ def add_items(run: OperationRun, *, dispatch: int, specs: Iterable[ItemSpec]) ->
                     type_key=spec.type_key,
                     lane=spec.lane,
                     payload=spec.payload,
+                    finds_items=spec.finds_items,
                 )
                 for position, spec in enumerate(specs, start=first)
             ],
             batch_size=INSERT_AT_ONCE,
             ignore_conflicts=True,
         )
+        number = int(rows.count() - before)
+        if number:
+            _runs().filter(pk=run.pk, total_known=True).update(total_known=False)
         store_counts(run.pk)
-        return int(rows.count() - before)
+    return number
 
 
 def mark_planned(run_id: int, *, dispatch: int) -> None:
-    """The plan is complete: from now on the run's total can be trusted."""
+    """The plan is complete: the run's total can be trusted once no item is left that finds others."""
     with transaction.atomic():
         beat(run_id, dispatch=dispatch, planned_at=clock.now())
         store_counts(run_id)
@@ -129,7 +133,7 @@ def record_results(run_id: int, *, dispatch: int, results: Sequence[ItemResult])
     if not results:
         return
     with transaction.atomic():
-        beat(run_id, dispatch=dispatch, stalls=0)
+        beat(run_id, dispatch=dispatch, stalls=0, breakdowns=0, throttled_since=None)
         changed = _update_items(run_id, results)
         if changed != len(results):
             raise ValueError(
@@ -186,10 +190,17 @@ def _update_items(run_id: int, results: Sequence[ItemResult]) -> int:
 
 
 def store_counts(run_id: int) -> dict[str, int]:
-    """Count the items anew, store and return the counts."""
-    by_state = items_of(run_id).values_list("state").annotate(number=Count("pk")).order_by()
-    counts = count_items(dict(by_state))
-    _runs().filter(pk=run_id, status__in=_OPEN).update(counts=counts)
+    """Count the items anew, store and return the counts; once none can be added, the total is known."""
+    finding = Count("pk", filter=Q(finds_items=True))
+    rows = list(
+        items_of(run_id).values_list("state").annotate(number=Count("pk"), finding=finding).order_by()
+    )
+    counts = count_items({state: number for state, number, _ in rows})
+    changes: dict[str, Any] = {"counts": counts}
+    if not any(found for state, _, found in rows if state in _OPEN_ITEMS):
+        final = When(total_known__isnull=True, planned_at__isnull=False, then=Value(value=True))
+        changes["total_known"] = Case(final, default=F("total_known"))
+    _runs().filter(pk=run_id, status__in=_OPEN).update(**changes)
     return counts
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from tenantatlas.core import clock
@@ -21,55 +21,29 @@ from tenantatlas.core.errors import AtlasError, Conflict
 from tenantatlas.core.json import Json
 from tenantatlas.core.log import redact_text
 from tenantatlas.tenants.models import Tenant
-from tenantatlas.tenants.scope import tenant_scope
 
 from . import registry
 from .chronicle import audit_run, notify_initiator, tell_timeline, tell_timeline_of, tell_wait
 from .items import INSERT_AT_ONCE, beat, items_of, store_counts
 from .lifecycle import (
-    BAD_ITEM_STATES,
-    OPEN_ITEM_STATES,
     OPEN_STATUSES,
     RETRIED_ITEM_STATES,
     EventKind,
-    ItemState,
-    Outcome,
-    RunEnd,
     RunStatus,
     Trigger,
     WaitReason,
-    count_items,
-    roll_up,
 )
 from .models import OperationRun, RunItem
-from .registry import Fenced
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
 
 #: How many runs of one tenant the engine is given at a time.
 RUNS_PER_TENANT = 3
-_FAILURES_KEPT = 20
 _ATTEMPTS_TO_OPEN = 50
+_COPIED = ("key", "label", "type_key", "lane", "payload", "finds_items")
 
 _OPEN = [status.value for status in OPEN_STATUSES]
-_OPEN_ITEMS = [state.value for state in OPEN_ITEM_STATES]
-_BAD_ITEMS = [state.value for state in BAD_ITEM_STATES]
-
-_TONES = {
-    Outcome.SUCCEEDED: "success",
-    Outcome.PARTIALLY_SUCCEEDED: "warning",
-    Outcome.FAILED: "danger",
-    Outcome.BLOCKED: "purple",
-    Outcome.CANCELLED: "neutral",
-}
-_WORDS = {
-    Outcome.SUCCEEDED: "succeeded",
-    Outcome.PARTIALLY_SUCCEEDED: "partly succeeded",
-    Outcome.FAILED: "failed",
-    Outcome.BLOCKED: "is blocked",
-    Outcome.CANCELLED: "was cancelled",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,14 +139,13 @@ def copy_failed_items(source: OperationRun, child: OperationRun) -> int:
             tenant_id=child.tenant_id,
             run=child,
             position=position,
-            **{name: getattr(item, name) for name in ("key", "label", "type_key", "lane", "payload")},
+            **{name: getattr(item, name) for name in _COPIED},
         )
         for position, item in enumerate(items_of(source.pk).filter(state__in=wanted).order_by("position"))
     ]
     RunItem.all_tenants.bulk_create(rows, batch_size=INSERT_AT_ONCE)
-    counts = count_items({ItemState.PENDING: len(rows)})
-    _runs().filter(pk=child.pk).update(planned_at=clock.now(), counts=counts)
-    child.counts = counts
+    _runs().filter(pk=child.pk).update(planned_at=clock.now())
+    child.counts = store_counts(child.pk)
     return len(rows)
 
 
@@ -197,10 +170,10 @@ def admit_next(tenant_id: int) -> None:
     behind = _runs().filter(
         tenant_id=tenant_id, status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
     )
-    _wake(behind, limit=room)
+    wake(behind, limit=room)
 
 
-def _wake(waiting: Any, *, limit: int) -> None:
+def wake(waiting: Any, *, limit: int) -> None:
     """End the wait of the oldest of these runs; locked in order, so that two who wake never deadlock."""
     with transaction.atomic():
         oldest = list(waiting.select_for_update().order_by("id").values_list("pk", flat=True)[:limit])
@@ -271,11 +244,42 @@ def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None
             waiting_reason=reason,
             waiting_until=until,
             dispatched_at=clock.now(),
+            **_throttled_since(reason),
         ):
             return False
         tell_wait(run_id, reason=reason, until=until)
         admit_next(_runs().filter(pk=run_id).values_list("tenant_id", flat=True).get())
     return True
+
+
+def _throttled_since(reason: str) -> dict[str, Any]:
+    if reason != WaitReason.THROTTLED:
+        return {}
+    return {"throttled_since": Coalesce(F("throttled_since"), clock.now())}
+
+
+def throttled_since(run_id: int) -> datetime | None:
+    """Since when the run has been throttled without an item recorded in between."""
+    return _runs().filter(pk=run_id).values_list("throttled_since", flat=True).first()  # type: ignore[no-any-return]  # a column
+
+
+def note_breakdown(run_id: int, *, dispatch: int, why: str) -> int:
+    """Queue the open run again because keeping its records broke; returns how often by now, 0 if not ours."""
+    with transaction.atomic():
+        ours = _runs().filter(pk=run_id, dispatch=dispatch, status__in=_OPEN)
+        if not ours.update(
+            status=RunStatus.QUEUED,
+            dispatch=F("dispatch") + 1,
+            worker="",
+            breakdowns=F("breakdowns") + 1,
+            waiting_reason="",
+            waiting_until=None,
+            dispatched_at=clock.now(),
+        ):
+            return 0
+        number: int = _runs().filter(pk=run_id).values_list("breakdowns", flat=True).get()
+        tell_timeline_of(run_id, EventKind.RESCUED, f"Attempt {number} broke: {why}")
+    return number
 
 
 def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
@@ -294,12 +298,6 @@ def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
             return False
         tell_timeline_of(run_id, EventKind.RESCUED, why)
     return True
-
-
-def renumber_dispatch(run_id: int, *, dispatch: int) -> bool:
-    """Give the queued run the next dispatch number, because its present one was used up in the engine."""
-    queued = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED)
-    return bool(queued.update(dispatch=F("dispatch") + 1, dispatched_at=clock.now()))
 
 
 def end_wait(run_id: int, *, dispatch: int) -> bool:
@@ -343,37 +341,6 @@ def note_incomplete(run_id: int, *, dispatch: int, code: str, message: str) -> N
     beat(run_id, dispatch=dispatch, incomplete=said)
 
 
-# ── A run ends ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def finish_run(run_id: int, *, dispatch: int) -> OperationRun | None:
-    """Complete the run with the outcome that its items, its error and its cancellation add up to.
-
-    None when it was completed before, or is no longer ours.
-    """
-    with transaction.atomic():
-        run = _locked(run_id)
-        if run is None or run.dispatch != dispatch or run.status != RunStatus.RUNNING:
-            return None
-        _complete(run, cancelled=_was_cut_short(run))
-    return run
-
-
-def end_unstarted(run_id: int, *, dispatch: int, error: AtlasError | None) -> bool:
-    """Complete a queued run that nobody has in hand: cancelled without an error, else failed by it."""
-    with transaction.atomic():
-        run = _locked(run_id)
-        if run is None or run.dispatch != dispatch or run.status != RunStatus.QUEUED:
-            return False
-        if error is not None:
-            run.error = describe_error(error)
-        items_of(run_id).filter(state__in=_OPEN_ITEMS).update(
-            state=ItemState.NOT_STARTED, ended_at=clock.now()
-        )
-        _complete(run, cancelled=error is None)
-    return True
-
-
 def ask_cancel(run_id: int, *, actor: User | None) -> bool:
     """Note that the run shall stop; True the first time. A wait ends: stopping does not wait for it."""
     name = actor.display_name if actor else "TenantAtlas"
@@ -387,111 +354,3 @@ def ask_cancel(run_id: int, *, actor: User | None) -> bool:
         waiting = _runs().filter(pk=run_id, status=RunStatus.QUEUED).exclude(waiting_reason="")
         waiting.update(waiting_until=clock.now())
     return True
-
-
-def delete_ended_before(moment: datetime, *, limit: int, tenant_id: int | None = None) -> int:
-    """Delete at most so many runs completed before the moment, with their items and timeline."""
-    old = _runs().filter(status=RunStatus.COMPLETED, ended_at__lt=moment).order_by("ended_at")
-    if tenant_id is not None:
-        old = old.filter(tenant_id=tenant_id)
-    ids = list(old.values_list("pk", flat=True)[:limit])
-    with transaction.atomic():
-        _runs().filter(parent_id__in=ids).update(parent=None)
-        _runs().filter(pk__in=ids).delete()
-    return len(ids)
-
-
-def _locked(run_id: int) -> OperationRun | None:
-    rows = _runs().select_related("tenant")
-    if connection.features.has_select_for_update:
-        rows = rows.select_for_update(of=("self",))
-    run: OperationRun | None = rows.filter(pk=run_id).first()
-    return run
-
-
-def _was_cut_short(run: OperationRun) -> bool:
-    if run.cancel_asked_at is None:
-        return False
-    left = Q(state=ItemState.NOT_STARTED) | Q(reason="stopped")
-    return run.planned_at is None or items_of(run.pk).filter(left).exists()
-
-
-def _complete(run: OperationRun, *, cancelled: bool) -> None:
-    counts = store_counts(run.pk)
-    outcome = roll_up(
-        RunEnd(
-            counts=counts,
-            cancelled=cancelled,
-            error_code=(run.error or {}).get("code", ""),
-            incomplete=run.incomplete is not None,
-        )
-    )
-    believed = {"status": run.status, "dispatch": run.dispatch}
-    run.status, run.outcome, run.ended_at = RunStatus.COMPLETED.value, outcome.value, clock.now()
-    run.counts, run.failures = counts, _failures(run)
-    run.waiting_reason, run.waiting_until = "", None
-    changed = (
-        _runs()
-        .filter(pk=run.pk, **believed)
-        .update(
-            status=run.status,
-            outcome=run.outcome,
-            ended_at=run.ended_at,
-            counts=counts,
-            failures=run.failures,
-            error=run.error,
-            waiting_reason="",
-            waiting_until=None,
-        )
-    )
-    if not changed:
-        raise Fenced(f"run {run.pk} was completed by someone else")
-    _release_writer(run)
-    admit_next(run.tenant_id)
-    tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
-    audit_run(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
-    notify_initiator(
-        run,
-        title=f"{registry.label_of(run.operation)} {_WORDS[outcome]}: {run.subject}",
-        body=run.failures[0]["message"] if run.failures else "",
-        tone=_TONES[outcome],
-    )
-    _tell_operation(run)
-
-
-def _tell_operation(run: OperationRun) -> None:
-    try:
-        op = registry.get_operation(run.operation)
-    except AtlasError:
-        return
-    with tenant_scope(run.tenant):
-        op.ended(run)
-
-
-def _failures(run: OperationRun) -> list[dict[str, Json]]:
-    rows = (
-        items_of(run.pk)
-        .filter(state__in=_BAD_ITEMS)
-        .values("reason")
-        .annotate(count=Count("pk"), message=Min("message"), hint=Max("hint"))
-        .order_by("-count", "reason")[:_FAILURES_KEPT]
-    )
-    found = [
-        {
-            "code": row["reason"] or "failed",
-            "message": row["message"],
-            "hint": row["hint"],
-            "count": row["count"],
-        }
-        for row in rows
-    ]
-    for said in (run.incomplete, run.error):
-        if said and said["code"] not in {row["code"] for row in found}:
-            found.insert(0, {**said, "count": 1})
-    return found
-
-
-def _release_writer(run: OperationRun) -> None:
-    if Tenant.objects.filter(writer_run=run.pk).update(writer_run=None):
-        busy = {"status": RunStatus.QUEUED, "waiting_reason": WaitReason.TENANT_BUSY}
-        _wake(_runs().filter(tenant__tenant_guid=run.tenant.tenant_guid, **busy), limit=RUNS_PER_TENANT)

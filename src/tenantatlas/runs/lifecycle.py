@@ -119,6 +119,11 @@ class RunEnd:
     incomplete: bool = False
 
 
+def words_of(word: str) -> str:
+    """What people read for a status or an outcome, within a sentence."""
+    return word.replace("partially", "partly").replace("_", " ")
+
+
 def may_become(status: RunStatus, following: RunStatus) -> bool:
     """Whether a run in the first status may go to the second."""
     return following in _MAY_BECOME[status]

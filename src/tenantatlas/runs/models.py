@@ -52,11 +52,15 @@ class OperationRun(TenantOwned):
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
     )
     correlation_id = models.CharField(max_length=36, default=ids.fresh_id)
+    #: Where the history of an earlier system had this run, such as "restore_run/17"; empty for our own.
+    imported_from = models.CharField(max_length=100, blank=True, default="")
 
     created_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     planned_at = models.DateTimeField(null=True, blank=True)
+    #: Whether the number of items is final. False: it grew although it had been, and is not trusted again.
+    total_known = models.BooleanField(null=True, default=None)
     waiting_reason = models.CharField(max_length=40, blank=True, default="")
     waiting_until = models.DateTimeField(null=True, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -70,6 +74,10 @@ class OperationRun(TenantOwned):
     attempts = models.PositiveIntegerField(default=0)
     #: How often a worker was lost since the last item was recorded.
     stalls = models.PositiveSmallIntegerField(default=0)
+    #: How often keeping this run's records broke since the last item was recorded.
+    breakdowns = models.PositiveSmallIntegerField(default=0)
+    #: Since when Graph has asked to wait without an item recorded in between.
+    throttled_since = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantOwned.Meta):
         abstract = False
@@ -83,6 +91,11 @@ class OperationRun(TenantOwned):
                 fields=["tenant", "operation", "nonce"],
                 condition=~Q(nonce=""),
                 name="one_run_per_nonce",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "imported_from"],
+                condition=~Q(imported_from=""),
+                name="one_run_per_import",
             ),
             models.CheckConstraint(
                 condition=(
@@ -152,6 +165,8 @@ class RunItem(TenantOwned):
     type_key = models.CharField(max_length=120, blank=True, default="")
     lane = models.CharField(max_length=120, blank=True, default="")
     payload = models.JSONField(null=True, blank=True)
+    #: Working it may add items: until it has ended, nobody knows how many there will be.
+    finds_items = models.BooleanField(default=False)
     state = models.CharField(max_length=14, choices=_choices(ItemState), default=ItemState.PENDING.value)
     action = models.CharField(max_length=40, blank=True, default="")
     reason = models.CharField(max_length=60, blank=True, default="")

@@ -16,7 +16,7 @@ from tenantatlas.core.errors import NotFound
 from tenantatlas.tenants.queries import tenant_for, tenants_of
 
 from . import registry
-from .lifecycle import BAD_ITEM_STATES, OPEN_STATUSES, ItemState, Outcome, RunStatus, WaitReason
+from .lifecycle import BAD_ITEM_STATES, OPEN_STATUSES, ItemState, Outcome, RunStatus, WaitReason, words_of
 from .models import OperationRun, RunEvent, RunItem, Worker
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def state_counts(tenant: Tenant, *, since: datetime | None = None) -> StateCount
 def progress(run: OperationRun) -> Progress:
     """How far the run is, as numbers and as one sentence."""
     total, processed = run.counts.get("total", 0), run.counts.get("processed", 0)
-    trusted = run.planned_at is not None and total > 0
+    trusted = run.total_known is True and total > 0
     return Progress(
         total=total,
         processed=processed,
@@ -265,11 +265,13 @@ def _sentence(run: OperationRun, *, total: int, processed: int) -> str:
     if run.status == RunStatus.QUEUED:
         return f"{label}: waiting" if run.waiting_reason else f"{label}: queued"
     if run.status == RunStatus.COMPLETED:
-        return f"{label}: {run.outcome.replace('_', ' ')}, {processed} of {total} done"
+        return f"{label}: {words_of(run.outcome)}, {processed} of {total} done"
     if run.is_stopping:
         return f"{label}: stopping; the item in hand finishes"
     if run.planned_at is None:
         return f"{label}: planning, {total} so far" if total else f"{label}: planning"
+    if not run.total_known:
+        return f"{label}: {processed} done, {total} found so far"
     return f"{label}: {processed} of {total}"
 
 

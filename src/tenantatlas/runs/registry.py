@@ -49,7 +49,7 @@ class ItemSpec:
     """One item of a plan. `key` is its natural key: unique within the run, the same when planned again.
 
     Items of one `lane` are worked in the order planned, one chunk at a time; lanes run side by side.
-    `payload` holds ids and small facts only.
+    `payload` holds ids and small facts only. `finds_items`: working it may add items, as reading a list does.
     """
 
     key: str
@@ -57,6 +57,7 @@ class ItemSpec:
     type_key: str = ""
     lane: str = ""
     payload: Json = None
+    finds_items: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,18 +9,18 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from tenantatlas.core import clock
 
-from . import dispatch, journal
+from . import dispatch, endings, journal, quarantine
 from .lifecycle import RunStatus, WaitReason
 from .models import OperationRun, Worker
 from .upkeep import Rounds
@@ -98,10 +98,23 @@ def end_waits() -> int:
         .exclude(waiting_reason="")
         .order_by("waiting_until", "id")
     )
+    return _each(over[:_AT_ONCE], _end_wait)
+
+
+def _end_wait(run: OperationRun) -> bool:
+    return journal.end_wait(run.pk, dispatch=run.dispatch) and dispatch.hand_over(run)
+
+
+def _each(runs: Iterable[OperationRun], act: Callable[[OperationRun], bool]) -> int:
+    """Do it for each, so that a run whose records are broken holds up no other; returns how often it did."""
     number = 0
-    for run in over[:_AT_ONCE]:
-        if journal.end_wait(run.pk, dispatch=run.dispatch):
-            number += dispatch.hand_over(run)
+    for run in runs:
+        try:
+            number += act(run)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("run_not_kept", extra={"run": run.pk})
     return number
 
 
@@ -126,19 +139,26 @@ def dispatch_orphans(*, older_than: float = ORPHAN_SECONDS) -> int:
     if not orphans:
         return 0
     states = dispatch.job_states((run.pk, run.dispatch) for run in orphans)
-    return sum(_dispatch_again(run, str(states[run.pk, run.dispatch])) for run in orphans)
+    return _each(orphans, lambda run: _dispatch_again(run, str(states[run.pk, run.dispatch])))
 
 
 def _dispatch_again(run: OperationRun, job: str) -> bool:
     if job in ("waiting", "working"):
         return False
     if job == "over":
-        if not journal.renumber_dispatch(run.pk, dispatch=run.dispatch):
-            return False
-        run.dispatch += 1
-    elif not journal.mark_dispatched(run.pk, dispatch=run.dispatch):
+        return _after_breakdown(run)
+    if not journal.mark_dispatched(run.pk, dispatch=run.dispatch):
         return False
     log.info("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
+    return dispatch.hand_over(run)
+
+
+def _after_breakdown(run: OperationRun) -> bool:
+    """The engine is done with the run, but the run is not: it goes on under the next dispatch number."""
+    if not quarantine.note(run.pk, dispatch=run.dispatch, why="the engine ended it early"):
+        return False
+    run.dispatch += 1
+    log.warning("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
     return dispatch.hand_over(run)
 
 
@@ -155,14 +175,16 @@ def rescue_lost_runs(me: str) -> int:
         return 0
     states = dispatch.job_states((run.pk, run.dispatch) for run in candidates)
     living = set(alive.values_list("pk", flat=True))
-    return sum(
-        _rescue(run, job=str(states[run.pk, run.dispatch]), worker_lives=run.worker in living)
-        for run in candidates
+    return _each(
+        candidates,
+        lambda run: _rescue(run, job=str(states[run.pk, run.dispatch]), worker_lives=run.worker in living),
     )
 
 
 def _rescue(run: OperationRun, *, job: str, worker_lives: bool) -> bool:
     """On SQLite the engine itself brings back a job that it still has; that is awaited for one lease."""
+    if job == "over":
+        return _after_breakdown(run)
     has_job = job in ("waiting", "working")
     since = (clock.now() - run.heartbeat_at).total_seconds() if run.heartbeat_at else float("inf")
     fresh = since < settings.ATLAS_LEASE_SECONDS
@@ -190,7 +212,7 @@ def apply_retention() -> int:
     now = clock.now()
     number, deleted = 0, _AT_ONCE
     while deleted == _AT_ONCE:
-        deleted = journal.delete_ended_before(
+        deleted = endings.delete_ended_before(
             now - timedelta(days=settings.ATLAS_RUN_RETENTION_DAYS), limit=_AT_ONCE
         )
         number += deleted

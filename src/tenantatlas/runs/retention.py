@@ -18,7 +18,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from tenantatlas.core import clock
 
-from . import journal
+from . import endings
 from .registry import RunContext
 
 Remove = Callable[[RunContext], int]
@@ -69,7 +69,7 @@ def remove_old_runs(ctx: RunContext) -> int:
     moment = clock.now() - timedelta(days=settings.ATLAS_RUN_RETENTION_DAYS)
     number, removed = 0, _AT_ONCE
     while removed == _AT_ONCE and not ctx.cancelled():
-        removed = journal.delete_ended_before(moment, limit=_AT_ONCE, tenant_id=ctx.tenant.pk)
+        removed = endings.delete_ended_before(moment, limit=_AT_ONCE, tenant_id=ctx.tenant.pk)
         number += removed
         ctx.beat()
     return number

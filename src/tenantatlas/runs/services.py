@@ -15,7 +15,7 @@ from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import Conflict, NotAllowed, WritesHeld
 from tenantatlas.tenants.queries import require_capability
 
-from . import dispatch, journal, registry, rescue
+from . import dispatch, endings, journal, registry, rescue
 from .dedupe import identity_hash
 from .journal import NewRun
 from .lifecycle import RunStatus, Trigger
@@ -90,7 +90,7 @@ def cancel_run(run: OperationRun, *, actor: User | None) -> OperationRun:
     journal.ask_cancel(run.pk, actor=actor)
     fresh = _fresh(run)
     if fresh.status == RunStatus.QUEUED and fresh.started_at is None:
-        journal.end_unstarted(fresh.pk, dispatch=fresh.dispatch, error=None)
+        endings.end_unstarted(fresh.pk, dispatch=fresh.dispatch, error=None)
         fresh = _fresh(run)
     return fresh
 

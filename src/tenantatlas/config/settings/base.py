@@ -84,6 +84,13 @@ ATLAS_RUN_RETENTION_DAYS = env.number(
     least=1.0,
     sentence="How many days a completed run stays in the list.",
 )
+ATLAS_THROTTLE_BUDGET_HOURS = env.number(
+    "ATLAS_THROTTLE_BUDGET_HOURS",
+    default=24.0,
+    least=0.01,
+    sentence="How long a run waits while Microsoft Graph lets not one item through; then it ends with what "
+    "it has, and says when the rest may be retried.",
+)
 ATLAS_SETTLE_INTUNE = env.number(
     "ATLAS_SETTLE_INTUNE",
     default=300.0,
