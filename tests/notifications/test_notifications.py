@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, transaction
 
+from tenantatlas.accounts.services import set_preferences
 from tenantatlas.notifications.models import Notification
 from tenantatlas.notifications.queries import latest_notifications, unread_count
 from tenantatlas.notifications.services import mark_all_read, mark_read, notify_user
@@ -61,3 +62,33 @@ def test_the_database_refuses_a_second_row_and_unknown_tones(cast):
 def test_long_words_are_cut(cast):
     row = tell(cast.ana, title="t" * 500, body="b" * 5000)
     assert (len(row.title), len(row.body)) == (200, 600)
+
+
+class TestWishes:
+    """Bell only what a person wants to hear; what it has said stays true."""
+
+    def wish(self, user, word):
+        set_preferences(user, {"notify.run": word})
+
+    def test_only_problems(self, cast):
+        self.wish(cast.ana, "problems")
+        assert tell(cast.ana, tone="info") is None
+        assert tell(cast.ana, tone="success", title="Succeeded") is None
+        for tone in ("warning", "danger", "purple"):
+            assert tell(cast.ana, subject=f"run/{tone}", tone=tone) is not None
+
+    def test_never(self, cast):
+        self.wish(cast.ana, "never")
+        assert tell(cast.ana, tone="danger") is None
+        assert not Notification.objects.exists()
+
+    def test_a_subject_that_was_told_of_stays_current(self, cast):
+        tell(cast.ana, title="Queued")
+        self.wish(cast.ana, "never")
+        tell(cast.ana, title="Succeeded", tone="success")
+        assert Notification.objects.get().title == "Succeeded"
+
+    def test_a_kind_without_a_wish_is_told(self, cast):
+        self.wish(cast.ana, "never")
+        assert tell(cast.ana, subject="install/upgrade") is not None
+        assert tell(cast.otto) is not None

@@ -44,6 +44,8 @@ POSTS = frozenset(
         "security_app_remove",
         "security_recovery_codes",
         "security_end_sessions",
+        "one_preference",
+        "guess_zone",
     }
 )
 OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})

@@ -28,7 +28,7 @@ BANNED = {
 #: Words of one page's subject that a component must not know.
 BUSINESS = ("policy", "policies", "backup", "restore", "drift", "version", "set", "run", "graph")
 #: Components that are about one thing by their nature.
-OF_ONE_THING = frozenset({"tenantpicker.html", "bell.html", "bell_count.html", "help.html"})
+OF_ONE_THING = frozenset({"person.html", "tenantpicker.html", "bell.html", "bell_count.html", "help.html"})
 
 
 def names(paths: list[Path]) -> list[str]:

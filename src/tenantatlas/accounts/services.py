@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -11,6 +13,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
 
 from .models import User
+from .preferences import is_allowed
 
 LONGEST_PASSWORD = 128
 
@@ -126,7 +129,12 @@ def _keep_an_owner(*, besides: User) -> None:
         )
 
 
-def set_preference(user: User, name: str, value: str) -> None:
-    """Remember one of the person's preferences."""
-    user.preferences = {**user.preferences, name: value}
+def set_preferences(user: User, chosen: Mapping[str, str]) -> None:
+    """Remember what the person chose; `InputError` where that cannot be chosen."""
+    unknown = sorted(name for name, value in chosen.items() if not is_allowed(name, value))
+    if unknown:
+        raise InputError(
+            f"{', '.join(unknown)}: not one of the choices.", hint="Choose one of those that the page offers."
+        )
+    user.preferences = {**user.preferences, **chosen}
     user.save(update_fields=["preferences"])

@@ -6,21 +6,24 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from tenantatlas.accounts.preferences import CHOICES, ZONE, preference
 from tenantatlas.notifications.queries import unread_count
-from tenantatlas.tenants.queries import tenants_of
 
 from .navigation import GROUPS
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Context for the frame; three queries at most, none for a stranger."""
+    """Context for the frame; one query, none for a stranger."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"theme": "system"}
+        return {"theme": "system", "keys": "on"}
     return {
         "tenant": getattr(request, "tenant", None),
-        "my_tenants": tenants_of(user),
         "navigation": GROUPS,
         "unread": unread_count(user.pk),
-        "theme": user.preferences.get("theme", "system"),
+        "theme": preference(user.preferences, "theme"),
+        "keys": preference(user.preferences, "keys"),
+        "times_style": preference(user.preferences, "times"),
+        "times_choices": CHOICES["times"].items(),
+        "zone_unknown": ZONE not in user.preferences,
     }

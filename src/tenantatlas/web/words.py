@@ -48,6 +48,11 @@ STATES: dict[str, tuple[str, str, str]] = {
     "draft": ("Draft", "dot", "neutral"),
     "scoped": ("Policies chosen", "dot", "neutral"),
     "checked": ("Being previewed", "ring", "info"),
+    "all_well": ("All well", "check", "success"),
+    "not_checked": ("Not checked yet", "dot", "neutral"),
+    "no_backup": ("No complete backup", "half", "warning"),
+    "runs_went_wrong": ("Runs went wrong", "cross", "danger"),
+    "permissions_missing": ("Permissions missing", "lock", "purple"),
     "previewed": ("Previewed", "check", "info"),
     "completed": ("Completed", "check", "info"),
 }

@@ -13,7 +13,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tenantatlas.accounts.models import User
-from tenantatlas.accounts.services import set_preference
+from tenantatlas.accounts.preferences import is_allowed
+from tenantatlas.accounts.services import set_preferences
 from tenantatlas.accounts.signin import EmailBackend
 from tenantatlas.core.errors import AtlasError, Conflict, InputError, TooManyTries
 from tenantatlas.core.json import Json
@@ -29,7 +30,6 @@ from tenantatlas.web.requests import PersonRequest, address_of, browser_of
 View = Callable[..., HttpResponse]
 _PENDING = "second_step"
 _BACKEND = "tenantatlas.accounts.signin.EmailBackend"
-THEMES = ("system", "light", "dark")
 
 
 def open_to_all(view: View) -> View:
@@ -154,8 +154,8 @@ def sign_out(request: PersonRequest) -> HttpResponse:
 def theme(request: PersonRequest) -> HttpResponse:
     """Remember the person's theme."""
     choice = request.POST.get("theme", "")
-    if choice in THEMES:
-        set_preference(request.user, "theme", choice)
+    if is_allowed("theme", choice):
+        set_preferences(request.user, {"theme": choice})
     return redirect(_page_before(request))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.core import clock, json
+from tenantatlas.core import json
 from tenantatlas.core.errors import InputError
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.lifecycle import RunStatus
@@ -22,13 +22,12 @@ from tenantatlas.runs.registry import label_of
 from tenantatlas.web import filters, personal, words
 from tenantatlas.web.requests import why_not
 from tenantatlas.web.tables import columns_of, hiding
+from tenantatlas.web.times import HOUR, MINUTE, times_of
 from tenantatlas.web.words import STATES
 
 register = template.Library()
 
 NOTHING = "\N{EN DASH}"
-MINUTE, HOUR, DAY = 60, 3600, 86400
-RELATIVE_DAYS = 7
 
 
 @register.inclusion_tag("web/components/pill_tag.html")
@@ -83,32 +82,16 @@ def state_words(word: str) -> str:
     return STATES[word][0] if word in STATES else word
 
 
-def ago(moment: datetime, now: datetime) -> str:
-    """Relative within a week, else the date."""
-    seconds = (now - moment).total_seconds()
-    future = seconds < 0
-    seconds = abs(seconds)
-    if seconds < MINUTE:
-        words = "a moment"
-    elif seconds < HOUR:
-        words = f"{int(seconds // MINUTE)} min"
-    elif seconds < DAY:
-        words = f"{int(seconds // HOUR)} h"
-    elif seconds < RELATIVE_DAYS * DAY:
-        words = f"{int(seconds // DAY)} d"
-    else:
-        return moment.strftime("%d %b %Y")
-    return f"in {words}" if future else f"{words} ago"
-
-
-@register.simple_tag
-def moment(value: datetime | None, empty: str = NOTHING) -> SafeString | str:
-    """A relative time that carries the exact one."""
+@register.simple_tag(takes_context=True)
+def moment(context: template.Context, value: datetime | None, empty: str = NOTHING) -> SafeString | str:
+    """A time as the person likes to read it; it carries the exact one, in their zone and in UTC."""
     if value is None:
         return empty
-    exact = value.strftime("%d %b %Y, %H:%M:%S UTC")
-    machine = value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return format_html('<time datetime="{}" title="{}">{}</time>', machine, exact, ago(value, clock.now()))
+    times = times_of(context.get("request"))
+    machine = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', machine, times.exact(value), times.shown(value)
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -51,6 +51,12 @@
     window.setTimeout(() => window.atlas.announce(toast.querySelector("span").textContent), 300);
     if (!toast.classList.contains("error")) window.setTimeout(() => toast.remove(), 10000);
   });
+  // The zone of this browser, told once, until the person chooses one.
+  const token = document.querySelector("[name=csrfmiddlewaretoken]");
+  if (document.body.dataset.zoneTo && token) {
+    const body = new URLSearchParams({ zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+    fetch(document.body.dataset.zoneTo, { method: "POST", keepalive: true, headers: { "X-CSRFToken": token.value }, body }).catch(() => {});
+  }
   const summary = document.getElementById("error-summary");
   if (summary) summary.focus();
 

@@ -1,0 +1,109 @@
+"""What the pages over several tenants show, and the dashboard: reads across features. The database only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q, QuerySet
+
+from tenantatlas.accounts.models import User
+from tenantatlas.backups.models import BackupSet, SetStatus
+from tenantatlas.core import clock
+from tenantatlas.inventory.models import Policy, Presence
+from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
+from tenantatlas.runs.models import OperationRun
+from tenantatlas.tenants.models import PermissionReport, Tenant
+from tenantatlas.tenants.permissions import Need, missing_in
+from tenantatlas.tenants.queries import tenants_of
+
+#: How far back trouble is looked for.
+TROUBLE_WINDOW = timedelta(days=7)
+_OPEN = [status.value for status in OPEN_STATUSES]
+_TROUBLE = [Outcome.FAILED.value, Outcome.BLOCKED.value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """One tenant at a glance. `missing` is None while its permissions were never checked."""
+
+    tenant: Tenant
+    last_backup: datetime | None
+    policies: int
+    unprotected: int
+    open_runs: int
+    troubled: int
+    missing: int | None
+
+    @property
+    def health(self) -> str:
+        """The word of the health dot; the worst thing that is true."""
+        if self.missing:
+            return "permissions_missing"
+        if self.troubled:
+            return "runs_went_wrong"
+        if self.last_backup is None:
+            return "no_backup"
+        return "not_checked" if self.missing is None else "all_well"
+
+
+def search_tenants(user: User, search: str = "") -> QuerySet[Tenant]:
+    """The person's tenants whose name or slug has this, by name."""
+    found = tenants_of(user)
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(slug__icontains=search))
+    return found.order_by("name", "slug")
+
+
+def glances(tenants: Iterable[Tenant]) -> list[Glance]:
+    """These tenants at a glance, in their order; a few queries for all of them."""
+    rows = list(tenants)
+    ids = [tenant.pk for tenant in rows]
+    backups = dict(
+        BackupSet.all_tenants.filter(tenant__in=ids, status=SetStatus.COMPLETE)
+        .values_list("tenant_id")
+        .annotate(Max("created_at"))
+    )
+    present = Policy.all_tenants.filter(tenant__in=ids, presence=Presence.PRESENT)
+    policies = _by_tenant(
+        present.values("tenant_id").annotate(all=Count("pk"), bare=Count("pk", filter=Q(protection=None)))
+    )
+    runs = _runs_by_tenant(ids)
+    missing = _missing_by_tenant(ids)
+    return [
+        Glance(
+            tenant=tenant,
+            last_backup=backups.get(tenant.pk),
+            policies=policies.get(tenant.pk, {}).get("all", 0),
+            unprotected=policies.get(tenant.pk, {}).get("bare", 0),
+            open_runs=runs.get(tenant.pk, {}).get("open", 0),
+            troubled=runs.get(tenant.pk, {}).get("troubled", 0),
+            missing=missing.get(tenant.pk),
+        )
+        for tenant in rows
+    ]
+
+
+def _by_tenant(rows: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    return {row["tenant_id"]: row for row in rows}
+
+
+def _runs_by_tenant(ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    bad = Q(outcome__in=_TROUBLE, created_at__gte=clock.now() - TROUBLE_WINDOW)
+    work = Q(status__in=_OPEN)
+    rows = OperationRun.all_tenants.filter(bad | work, tenant__in=ids).values("tenant_id").order_by()
+    return _by_tenant(rows.annotate(open=Count("pk", filter=work), troubled=Count("pk", filter=bad)))
+
+
+def _missing_by_tenant(ids: Sequence[int]) -> dict[int, int]:
+    """How many permissions the newest report of each tenant misses."""
+    reports = PermissionReport.all_tenants.filter(tenant__in=ids)
+    newest = reports.values("tenant_id").annotate(newest=Max("pk")).order_by().values("newest")
+    return {report.tenant_id: missing_count(report) for report in reports.filter(pk__in=newest)}
+
+
+def missing_count(report: PermissionReport) -> int:
+    """How many permissions are missing, to read or to restore."""
+    return len({*missing_in(report, Need.READ), *missing_in(report, Need.RESTORE)})
