@@ -13,6 +13,7 @@ from django_cotton.compiler_regex import CottonCompiler
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.web import personal
 from tenantatlas.web.exports import export_response
+from tenantatlas.web.personal import VIEW
 from tenantatlas.web.tables import MOST_COLUMNS
 from tests.simulated import World
 
@@ -52,26 +53,26 @@ class TestFilters:
 
     def test_they_are_the_persons_own_and_go_with_the_sign_out(self, world: World, ana: Client) -> None:
         page(ana.get(f"{POLICIES}?q=vip"))
-        stolen = ana.cookies["atlas_view"].value
+        stolen = ana.cookies[VIEW].value
         olu = client_of(world.cast.olu)
-        olu.cookies["atlas_view"] = stolen
+        olu.cookies[VIEW] = stolen
         page(olu.get(POLICIES))
         ana.post("/sign-out/")
-        assert ana.cookies["atlas_view"].value == ""
+        assert ana.cookies[VIEW].value == ""
 
     def test_a_forged_cookie_is_nothing(self, ana: Client) -> None:
-        ana.cookies["atlas_view"] = "eyJmaWx0ZXJzIjoxfQ:forged:value"
+        ana.cookies[VIEW] = "eyJmaWx0ZXJzIjoxfQ:forged:value"
         page(ana.get(POLICIES))
 
     def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(self, ana: Client) -> None:
-        cookie = ana.get(f"{POLICIES}?q=edge").cookies["atlas_view"]
+        cookie = ana.get(f"{POLICIES}?q=edge").cookies[VIEW]
         assert cookie["httponly"]
         assert cookie["samesite"] == "Lax"
         assert cookie["path"] == "/"
 
     def test_a_file_and_a_fragment_remember_nothing(self, ana: Client) -> None:
         ana.get(f"{POLICIES}?q=edge", headers={"HX-Request": "true"})
-        assert "atlas_view" not in ana.cookies
+        assert VIEW not in ana.cookies
 
     def test_what_does_not_fit_is_forgotten_oldest_first(self, world: World, rf: RequestFactory) -> None:
         request = rf.get("/")
@@ -83,9 +84,9 @@ class TestFilters:
             )
         response = HttpResponse()
         personal.write(response, kept)
-        value = response.cookies["atlas_view"].value
+        value = response.cookies[VIEW].value
         assert len(value) < 4096
-        request.COOKIES["atlas_view"] = value
+        request.COOKIES[VIEW] = value
         again = personal.read(request)
         assert "tenant39/runs" in again.filters
         assert kept.remember_filters("new", "q=" + "x" * 700)
@@ -103,7 +104,7 @@ class TestColumns:
     def shown(self, world: World, rf: RequestFactory, cookie: str = "") -> str:
         request = rf.get("/t/contoso/things/?q=1")
         request.user = world.cast.ana
-        request.COOKIES["atlas_view"] = cookie
+        request.COOKIES[VIEW] = cookie
         return Template(TABLE).render(RequestContext(request))
 
     def test_the_tables_own_head_says_which_can_be_chosen(self, world: World, rf: RequestFactory) -> None:
@@ -118,11 +119,11 @@ class TestColumns:
         chosen = {"table": "things", "column": ["last_version", "assigned_to"], "next": "/t/contoso/runs/"}
         answer = ana.post("/me/columns/", {**chosen, "show": ["assigned_to"]})
         assert answer.headers["Location"] == "/t/contoso/runs/"
-        source = self.shown(world, rf, ana.cookies["atlas_view"].value)
+        source = self.shown(world, rf, ana.cookies[VIEW].value)
         assert '<div class="scroller hide-3"' in source
         assert "1 hidden" in source
         ana.post("/me/columns/", {**chosen, "show": chosen["column"]})
-        assert '<div class="scroller "' in self.shown(world, rf, ana.cookies["atlas_view"].value)
+        assert '<div class="scroller "' in self.shown(world, rf, ana.cookies[VIEW].value)
 
     def test_an_export_of_the_columns_shown_leaves_the_hidden_ones_out(
         self, world: World, rf: RequestFactory, ana: Client
@@ -130,7 +131,7 @@ class TestColumns:
         ana.post("/me/columns/", {"table": "things", "column": ["last_version"]})
         request = rf.get("/t/contoso/things/?export=json&columns=shown")
         request.user, request.tenant = world.cast.ana, world.tenant
-        request.COOKIES["atlas_view"] = ana.cookies["atlas_view"].value
+        request.COOKIES[VIEW] = ana.cookies[VIEW].value
         row = {"name": "Edge", "last_version": 3}
         answer = export_response(request, name="things", columns=tuple(row), rows=[row])
         assert json.loads(answer.getvalue()) == [{"name": "Edge"}]

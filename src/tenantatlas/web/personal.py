@@ -7,19 +7,21 @@ person, so that another one at the same browser starts afresh, and it goes with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 
 from django.conf import settings
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
-from tenantatlas.core.json import Json
+from tenantatlas.core.json import dumps
 
-SECONDS_KEPT = 180 * 86400
-#: Browsers keep 4,096 bytes of a cookie, its name and attributes included.
-MOST_BYTES = 3500
+from .cookies import set_signed_cookie, signed_cookie
+
+VIEW = f"{settings.COOKIE_PREFIX}view"
+KEPT = timedelta(days=180)
+#: Browsers keep 4,096 bytes of a cookie; it is written in base 64, with its name, signature and attributes.
+MOST_BYTES = 2600
 LONGEST_FILTERS = 600
-_SALT = "tenantatlas.web.personal"
 
 
 @dataclass
@@ -46,49 +48,22 @@ class Personal:
             self.hidden[table] = list(columns)
 
 
-def cookie_name() -> str:
-    """The cookie's name: bound to this very host where the site speaks TLS."""
-    return "__Host-atlas_view" if settings.SESSION_COOKIE_SECURE else "atlas_view"
-
-
 def read(request: HttpRequest) -> Personal:
     """What is remembered for who asks; nothing when the cookie is missing, forged or somebody else's."""
     fresh = Personal(person=request.user.pk or 0)
-    try:
-        kept = signing.loads(request.COOKIES.get(cookie_name(), ""), salt=_SALT, max_age=SECONDS_KEPT)
-    except signing.BadSignature:
-        return fresh
-    if kept.get("person") != fresh.person:
+    kept = signed_cookie(request, VIEW)
+    if not isinstance(kept, dict) or kept.get("person") != fresh.person:
         return fresh
     return Personal(person=fresh.person, filters=kept["filters"], hidden=kept["hidden"])
 
 
 def write(response: HttpResponse, personal: Personal) -> None:
     """Have the browser remember this instead."""
-    value = _packed(personal)
-    while len(value) > MOST_BYTES and (personal.filters or personal.hidden):
-        crowded = personal.filters or personal.hidden
-        crowded.pop(next(iter(crowded)))
-        value = _packed(personal)
-    response.set_cookie(
-        cookie_name(),
-        value,
-        max_age=SECONDS_KEPT,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    while len(dumps(asdict(personal))) > MOST_BYTES and (oldest := personal.filters or personal.hidden):
+        oldest.pop(next(iter(oldest)))
+    set_signed_cookie(response, VIEW, asdict(personal), lasts=KEPT)
 
 
 def forget(response: HttpResponse) -> None:
     """Have the browser forget it all, as at sign-out."""
-    response.delete_cookie(cookie_name(), samesite="Lax")
-
-
-def _packed(personal: Personal) -> str:
-    kept: dict[str, Json] = {
-        "person": personal.person,
-        "filters": personal.filters,
-        "hidden": personal.hidden,
-    }
-    return signing.dumps(kept, salt=_SALT, compress=True)
+    response.delete_cookie(VIEW, samesite="Lax")
