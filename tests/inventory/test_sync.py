@@ -121,6 +121,20 @@ def test_what_the_licence_lacks_is_skipped_not_failed(world: World) -> None:
     assert TypeRead.objects.get().status == ReadStatus.UNAVAILABLE
 
 
+def test_a_plain_refusal_without_the_permission_is_not_taken_for_a_licence(world: World) -> None:
+    world.sim.revoke(get_type("windowsDriverUpdateProfiles").reads)
+    world.simulator.fault(
+        "GET", r"windowsDriverUpdateProfiles", Status(403, "Forbidden", "An error has occurred.")
+    )
+
+    run = world.work("inventory.sync", types=["windowsDriverUpdateProfiles"])
+
+    assert run.outcome == "failed"
+    read = TypeRead.objects.get()
+    assert read.status == ReadStatus.DENIED
+    assert "DeviceManagementConfiguration.Read.All" in read.reason
+
+
 def test_a_long_throttle_puts_the_run_aside(world: World) -> None:
     world.catalog_policy("Later")
     world.simulator.fault("GET", r"configurationPolicies", Throttle("huge"))
