@@ -13,7 +13,7 @@ from tenantatlas.policies.canonical import canonical_form, compose
 from tenantatlas.policies.registry import get_type
 from tenantatlas.restore.models import Restore
 from tests.crash import policies
-from tests.simulated import World, world  # noqa: F401 - a fixture
+from tests.simulated import FILTERS, World, world  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize("key", policies.restorable_types())
@@ -30,6 +30,28 @@ def test_comes_back_equal(world: World, key: str) -> None:  # noqa: F811 - the f
     again = _restore(world, before)
     assert again.counts["writes"] == 0
     assert _form(_backup(world, key), sample, restore) == _form(after, sample, restore)
+
+
+def test_a_kind_of_filter_that_the_list_names_comes_back_as_that_kind(world: World) -> None:  # noqa: F811 - the fixture of that name
+    kind = "#microsoft.graph.payloadCompatibleAssignmentFilter"
+    body = {
+        "@odata.type": kind,
+        "displayName": "Compliant only",
+        "platform": "windows10AndLater",
+        "rule": '(device.deviceOwnership -eq "Corporate")',
+        "payloadType": "enrollmentRestrictions",
+    }
+    lost = world.sim.put(FILTERS, body)
+    before = _backup(world, "assignmentFilters")
+    world.sim.remove(FILTERS, lost)
+
+    restore = _restore(world, before)
+
+    made = world.sim.find(FILTERS, restore.items.get().created_id)
+    assert made is not None
+    assert made.newest is not None
+    assert made.newest.body["@odata.type"] == kind
+    assert made.newest.body["payloadType"] == body["payloadType"]
 
 
 def _seed(world: World, key: str) -> policies.Sample:  # noqa: F811 - not the fixture

@@ -106,7 +106,7 @@ def check_type(call: Call, body: dict[str, Json], *, required: bool) -> None:
             )
         return
     name = str(given).removeprefix("#").removeprefix("microsoft.graph.")
-    if name not in (collection.types or {collection.entity}):
+    if name not in (collection.types or {collection.entity, *collection.derived}):
         raise bad_request(
             f"A type named 'microsoft.graph.{name}' could not be resolved by the model. When a model is "
             "available, each type name must resolve to a valid type.",

@@ -172,6 +172,9 @@ class Collection:
     types: frozenset[str] = (
         frozenset()
     )  # not empty: the collection is polymorphic and bodies must say which they are
+    derived: frozenset[str] = (
+        frozenset()
+    )  # types of rows besides the collection's own: these say what they are, its own do not
     create: bool = True
     create_status: int = 201
     patch: bool = True

@@ -164,6 +164,13 @@ def _filtered(call: Call, rows: list[tuple[SimObject, State]]) -> list[tuple[Sim
 # bodies
 
 
+def _says_type(call: Call, body: dict[str, Json]) -> bool:
+    """Minimal metadata leaves out the type where it is the declared one."""
+    if call.collection.types or _metadata(call) == "full":
+        return True
+    return str(body.get("@odata.type", "")).removeprefix("#microsoft.graph.") in call.collection.derived
+
+
 def item_body(call: Call, found: SimObject, state: State, *, view: str = "item") -> dict[str, Json]:
     """One object as this view shows it."""
     collection, query = call.collection, call.query
@@ -173,7 +180,7 @@ def item_body(call: Call, found: SimObject, state: State, *, view: str = "item")
     if collection.item_shows is not None:
         body = collection.item_shows(call, body, view)
     _hide_beta(call, body)
-    if not collection.types and _metadata(call) != "full":
+    if not _says_type(call, body):
         body.pop("@odata.type", None)
     if query.select:
         body = select(body, query.select)

@@ -143,6 +143,7 @@ COLLECTIONS = (
     Collection(
         path=FILTERS,
         entity="deviceAndAppManagementAssignmentFilter",
+        derived=frozenset({"payloadCompatibleAssignmentFilter"}),
         family="deviceConfiguration",
         read=CONFIGURATION_READ,
         write=CONFIGURATION_WRITE,
