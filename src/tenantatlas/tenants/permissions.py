@@ -161,7 +161,7 @@ def _roles(client: GraphClient, tenant: Tenant) -> set[str]:
             f"The token is for another tenant than {tenant.slug}.",
             hint="Correct the tenant id, or connect the other tenant under its own slug.",
         )
-    return {str(role) for role in claims.get(_ROLE_CLAIM, ())}
+    return {str(role) for role in claims.get(_ROLE_CLAIM) or ()}
 
 
 def _organization_name(client: GraphClient) -> str:
