@@ -8,6 +8,7 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.directory import queries
 from tenantatlas.directory.models import DirectoryGroup, GroupKind
 from tenantatlas.directory.services import kind_of
+from tenantatlas.runs.registry import get_operation
 from tenantatlas.simulator.faults import Status
 from tests.simulated import World
 
@@ -81,3 +82,34 @@ def test_a_lost_page_forgets_nobody(world: World) -> None:
 )
 def test_kinds_are_those_of_the_admin_center(row: dict[str, object], kind: GroupKind) -> None:
     assert kind_of(row) == kind
+
+
+def test_a_group_is_forgotten_ninety_days_after_it_was_last_seen(world: World) -> None:
+    gone = put_group(world, "Gone")
+    put_group(world, "Stays")
+    world.work("directory_groups.sync")
+    world.sim.remove(GROUPS, gone)
+    world.clock.advance(90 * 86400)
+    world.work("directory_groups.sync")
+    assert queries.group_names([gone]) == {gone: "Gone"}
+
+    world.clock.advance(60)
+    world.work("directory_groups.sync")
+
+    assert queries.group_names([gone]) == {gone: gone}
+    assert queries.known_groups().get().name == "Stays"
+
+
+def test_retention_forgets_groups_also_where_nobody_synchronises(world: World) -> None:
+    put_group(world, "Old")
+    world.work("directory_groups.sync")
+    world.clock.advance(91 * 86400)
+
+    run = world.work("retention.apply")
+
+    assert run.outcome == "succeeded", run.failures
+    assert not DirectoryGroup.objects.exists()
+
+
+def test_the_directory_may_be_synchronised_on_a_schedule() -> None:
+    assert get_operation("directory_groups.sync").schedulable

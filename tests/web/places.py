@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.urls import get_resolver, reverse
 
 from tenantatlas.backups.models import BackupSet, PolicyVersion
+from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.inventory.models import Policy
 from tenantatlas.restore.models import Restore
 from tests.simulated import World, group_target
@@ -93,6 +94,7 @@ def furnish(world: World) -> dict[str, int]:
         "policy_id": policy.pk,
         "version_id": PolicyVersion.objects.filter(policy=policy).latest("pk").pk,
         "set_id": BackupSet.objects.get(pk=chosen).pk,
+        "group_id": DirectoryGroup.objects.get(graph_id=group).pk,
         "restore_id": Restore.objects.get(pk=preview.context["restore"]).pk,
         "user_id": world.cast.olu.pk,
     }

@@ -4,6 +4,8 @@
         └───────< SetEntry >── PolicyVersion >── Blob      one captured state; its sealed payload
                                      │
     Policy (inventory) ──── Protection                     the newest version, and when it was last confirmed
+                                     │
+                                     └──< NamedGroup       the groups that it is for, or leaves out
 
 Versions and payloads are immutable: there is no way to update one, only to add and, by retention, to remove.
 """
@@ -94,6 +96,23 @@ class Protection(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.policy_id}: {self.version_id}"
+
+
+class NamedGroup(Immutable):
+    """A version names this group: to give the policy to it, or to keep it out."""
+
+    version = models.ForeignKey(PolicyVersion, on_delete=models.CASCADE, related_name="named_groups")
+    group_id = models.CharField(max_length=64)
+    excluded = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "group_id", "excluded"], name="group_named_once")
+        ]
+        indexes = [models.Index(fields=["tenant", "group_id"], name="named_group_by_id")]
+
+    def __str__(self) -> str:
+        return f"{self.version_id}: {self.group_id}"
 
 
 class VersionHold(TenantOwned):

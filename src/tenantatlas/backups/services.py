@@ -41,6 +41,7 @@ from .models import (
     VersionHold,
 )
 from .payloads import open_payload, store_payloads
+from .targets import record_named_groups
 
 _TRIES = 3
 _CHUNK = 200
@@ -169,6 +170,7 @@ def _store(
                 )
             )
         _protect(stored, at=at)
+        record_named_groups((one.version, one.captured.policy_type, one.captured.composed) for one in stored)
         record_assignments((policies[one.place], one.composed) for one in captured)
         if backup_set is not None:
             _enter(backup_set, stored)

@@ -13,7 +13,7 @@ from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContex
 from tenantatlas.tenants.connections import client_for
 from tenantatlas.tenants.models import Tenant
 
-from .services import forget_unseen_groups, record_groups
+from .services import forget_old_groups, forget_unseen_groups, record_groups
 
 _FAMILY = "identityAndAccess"
 _PATH = "/v1.0/groups?$select=id,displayName,groupTypes,securityEnabled,mailEnabled&$top=999"
@@ -49,9 +49,10 @@ class SyncGroups(Operation[SyncGroupsParams]):
             pages += 1
             ctx.crash_point("groups_stored")
         gone = forget_unseen_groups(run_id=ctx.run.pk)
+        forgotten = forget_old_groups()
         return ItemResult(
             key=item.key,
             state=ItemState.SUCCEEDED,
             action="listed",
-            details={"listed": listed, "pages": pages, "gone": gone},
+            details={"listed": listed, "pages": pages, "gone": gone, "forgotten": forgotten},
         )

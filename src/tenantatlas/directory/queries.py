@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
+
+from tenantatlas.core.errors import NotFound
 
 from .models import DirectoryGroup
 
@@ -14,6 +16,24 @@ def known_groups(*, search: str = "") -> QuerySet[DirectoryGroup]:
     """The groups that the last sync saw, by name, in the tenant in scope."""
     found = DirectoryGroup.objects.filter(present=True).order_by("name", "graph_id")
     return found.filter(name__icontains=search) if search else found
+
+
+def group_list(*, search: str = "", kind: str = "", present: bool | None = True) -> QuerySet[DirectoryGroup]:
+    """The groups whose name or id has the text, by name; also those that are gone where `present` allows."""
+    found = DirectoryGroup.objects.order_by("name", "graph_id")
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(graph_id__icontains=search))
+    if kind:
+        found = found.filter(kind=kind)
+    return found if present is None else found.filter(present=present)
+
+
+def find_group(number: int) -> DirectoryGroup:
+    """A group of the tenant in scope, gone or not."""
+    found: DirectoryGroup | None = DirectoryGroup.objects.filter(pk=number).first()
+    if found is None:
+        raise NotFound(f"There is no group {number} here.", hint="See `tenantatlas directory list`.")
+    return found
 
 
 def groups_by_id(graph_ids: Iterable[str]) -> dict[str, DirectoryGroup]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json, storable_text
 
 from .models import DirectoryGroup, GroupKind
+
+#: How long a group keeps its name here after it was last seen.
+KEPT_DAYS = 90
 
 _DYNAMIC, _UNIFIED = "DynamicMembership", "Unified"
 
@@ -40,6 +44,13 @@ def forget_unseen_groups(*, run_id: int) -> int:
     """The run has read the whole directory: groups that it did not see are gone; how many."""
     unseen = DirectoryGroup.objects.filter(present=True).exclude(last_run_id=run_id)
     return unseen.update(present=False)
+
+
+def forget_old_groups() -> int:
+    """Delete what no sync has seen for `KEPT_DAYS`, in the tenant in scope; how many went."""
+    moment = clock.now() - timedelta(days=KEPT_DAYS)
+    removed, _ = DirectoryGroup.objects.filter(last_seen__lt=moment).delete()
+    return removed
 
 
 def kind_of(row: Json) -> GroupKind:

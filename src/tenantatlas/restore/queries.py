@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
 from tenantatlas.core import json
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
@@ -22,6 +25,8 @@ from .services import open_item
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+
+_MOST_MAPPINGS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,3 +224,15 @@ def each_write(restore: Restore) -> Iterator[dict[str, Json]]:
             "mapping": list(write.mapping),
             "unless": write.unless,
         }
+
+
+def restores_mapping_to(group_id: str) -> list[Restore]:
+    """The newest restores of the tenant in scope whose mapping puts this group in another's place."""
+    text = Cast("mapping", TextField())
+    found = Restore.objects.annotate(text=text).filter(text__contains=f'"{group_id}"').order_by("-pk")
+    return [restore for restore in found[:_MOST_MAPPINGS] if _maps_to(restore, group_id)]
+
+
+def _maps_to(restore: Restore, group_id: str) -> bool:
+    groups = restore.mapping.get("groups", {}) if isinstance(restore.mapping, dict) else {}
+    return any(line.get("action") == "map" and line.get("target") == group_id for line in groups.values())
