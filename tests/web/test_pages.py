@@ -28,11 +28,7 @@ from .places import (
 COUNTS = Path(__file__).with_name("query_counts.json")
 MOST_QUERIES = 12
 #: Pages that show a form's next step elsewhere when asked without one.
-<<<<<<< HEAD
-REDIRECTING = frozenset({"home", "restore_detail", "sign_in_code"})
-=======
-REDIRECTING = frozenset({"group_find", "home", "restore_detail"})
->>>>>>> 8661aca (Show the groups of a tenant and which policies name them)
+REDIRECTING = frozenset({"group_find", "home", "restore_detail", "sign_in_code"})
 
 
 @pytest.fixture

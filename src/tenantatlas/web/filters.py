@@ -21,7 +21,7 @@ from tenantatlas.core.json import Json
 from . import personal
 from .htmx import wants_part
 
-View = Callable[..., HttpResponse]
+View = Callable[..., Any]
 
 #: Restored addresses carry the mark of their filters: the page says so until they are changed.
 RESTORED = "restored"

@@ -22,14 +22,10 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Restore", "restore_list", "restore"),
         Entry("Drift", "drift", "drift"),
     ),
-<<<<<<< HEAD
+    (Entry("Groups", "group_list", "groups"),),
     (
         Entry("Connection", "connection", "connection"),
         Entry("Members", "member_list", "members"),
         Entry("Audit", "audit", "audit"),
     ),
-=======
-    (Entry("Groups", "group_list", "groups"),),
-    (Entry("Connection", "connection", "connection"),),
->>>>>>> 8661aca (Show the groups of a tenant and which policies name them)
 )

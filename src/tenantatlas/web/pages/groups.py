@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -28,7 +28,7 @@ PRESENCES: dict[str, bool | None] = {"": True, "gone": False, "any": None}
 
 @require_GET
 @filters.remembered("groups")
-def group_list(request: TenantRequest) -> HttpResponse:
+def group_list(request: TenantRequest) -> HttpResponse | StreamingHttpResponse:
     """By name, with how many policies name each."""
     asked = {
         "q": filters.text(request, "q"),
