@@ -1,4 +1,4 @@
-"""Every page answers whom it should, says nothing to strangers, and costs few queries."""
+"""Every page answers whom it should, and costs few queries. See also conformance/test_router.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from .places import (
     FOR_MANAGERS,
     FOR_OPERATORS,
     FOR_OWNERS,
-    OPEN_TO_ALL,
     Place,
     every_place,
     furnish,
@@ -64,57 +63,6 @@ def test_a_reader_starts_nothing(places: list[Place], olu: Client) -> None:
             assert answer.status_code in (403, 409), (place, answer.status_code)
             assert olu.get(place.url).status_code == 405, place
     assert OperationRun.objects.count() == before
-
-
-def test_a_stranger_gets_what_nobody_gets(places: list[Place], eve: Client) -> None:
-    """The same body and headers for a tenant that exists as for one that never did, on every address."""
-    for place in places:
-        if not place.in_tenant:
-            continue
-        ask = eve.get if place.takes_get else eve.post
-        real, never = ask(place.url), ask(place.url.replace("/t/contoso/", "/t/never-was/"))
-        assert real.status_code == never.status_code == 404, place
-        assert real.content == never.content, place
-        assert dict(real.headers) == dict(never.headers), place
-
-
-def test_nobody_gets_only_the_sign_in(places: list[Place]) -> None:
-    for place in places:
-        answer = Client().get(place.url) if place.takes_get else Client().post(place.url)
-        if place.name in OPEN_TO_ALL:
-            assert answer.status_code == expected(place, frozenset())
-        else:
-            assert answer.status_code == 302, place
-            assert answer.headers["Location"].startswith("/sign-in/"), place
-
-
-def test_every_answer_carries_the_security_headers(places: list[Place], ana: Client) -> None:
-    asked = [place.url for place in places if place.takes_get] + ["/nowhere/", "/static/web/atlas.css"]
-    for url in asked:
-        answer = ana.get(url)
-        if answer.streaming:
-            answer.getvalue()  # read to its end, a file is closed
-        headers = answer.headers
-        assert "default-src 'none'" in headers["Content-Security-Policy"], url
-        assert "unsafe" not in headers["Content-Security-Policy"], url
-        assert headers["X-Content-Type-Options"] == "nosniff", url
-        assert headers["Referrer-Policy"] == "same-origin", url
-        if not url.startswith("/static/"):
-            assert headers["Cache-Control"] == "no-store", url
-
-
-def test_a_get_changes_nothing(places: list[Place], ana: Client) -> None:
-    ana.get("/")
-    for place in places:
-        if place.takes_get:
-            with CaptureQueriesContext(connection) as queries:
-                ana.get(place.url)
-            writes = [
-                query["sql"]
-                for query in queries
-                if query["sql"].split(" ", 1)[0] in {"INSERT", "UPDATE", "DELETE"}
-            ]
-            assert not writes, place
 
 
 @pytest.mark.sqlite_only

@@ -20,8 +20,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.ids import fresh_id
 
 IDLE = timedelta(minutes=30)
-SEEN = f"{settings.COOKIE_PREFIX}seen"
-KNOWN = f"{settings.COOKIE_PREFIX}known"
+_SEEN, _KNOWN = "seen", "known"
 _RENEWED_AFTER = timedelta(minutes=1)
 _KNOWN_FOR = timedelta(days=180)
 
@@ -29,13 +28,16 @@ _KNOWN_FOR = timedelta(days=180)
 class Toasts(CookieStorage):
     """Toasts in a cookie only, so that showing one writes nothing."""
 
-    cookie_name = f"{settings.COOKIE_PREFIX}messages"
+    @property
+    def cookie_name(self) -> str:  # type: ignore[override]  # Django has a plain attribute
+        """Bound to this very host where the site speaks TLS."""
+        return _full("messages")
 
 
 def set_signed_cookie(response: HttpResponse, name: str, value: object, *, lasts: timedelta) -> None:
     """Give the browser a value that it cannot change and scripts cannot read."""
     response.set_cookie(
-        name,
+        _full(name),
         signing.dumps(value, salt=name),
         max_age=int(lasts.total_seconds()),
         secure=settings.SESSION_COOKIE_SECURE,
@@ -47,10 +49,19 @@ def set_signed_cookie(response: HttpResponse, name: str, value: object, *, lasts
 def signed_cookie(request: HttpRequest, name: str) -> object:
     """What we gave the browser under that name; None where that is nothing, or not ours."""
     try:
-        value: object = signing.loads(request.COOKIES.get(name, ""), salt=name)
+        value: object = signing.loads(request.COOKIES.get(_full(name), ""), salt=name)
     except signing.BadSignature:
         return None
     return value
+
+
+def forget_seen(response: HttpResponse) -> None:
+    """Have the browser forget when somebody last did something, as at sign-out."""
+    response.delete_cookie(_full(_SEEN))
+
+
+def _full(name: str) -> str:
+    return f"{settings.COOKIE_PREFIX}{name}"
 
 
 # ── When the person last did something ────────────────────────────────────────────────────────────────────
@@ -67,13 +78,13 @@ def note_act(request: HttpRequest, response: HttpResponse) -> None:
         return
     if clock.now() - _last_act(request) >= _RENEWED_AFTER:
         value = [_session_name(request), int(clock.now().timestamp())]
-        set_signed_cookie(response, SEEN, value, lasts=IDLE)
+        set_signed_cookie(response, _SEEN, value, lasts=IDLE)
 
 
 def _last_act(request: HttpRequest) -> datetime:
     session = request.session
     started = session.started_at if isinstance(session, SessionStore) else None
-    seen = signed_cookie(request, SEEN)
+    seen = signed_cookie(request, _SEEN)
     last = started or datetime.fromtimestamp(0, tz=UTC)
     if isinstance(seen, list) and len(seen) == 2 and seen[0] == _session_name(request):  # noqa: PLR2004 - as written
         last = max(last, datetime.fromtimestamp(int(seen[1]), tz=UTC))
@@ -89,17 +100,17 @@ def _session_name(request: HttpRequest) -> str:
 
 def known_browser(request: HttpRequest, email: str) -> str:
     """The id of the browser if it has signed in to the account before; else empty."""
-    known = signed_cookie(request, KNOWN)
+    known = signed_cookie(request, _KNOWN)
     accounts = known.get("accounts", ()) if isinstance(known, dict) else ()
     return str(known["id"]) if isinstance(known, dict) and _digest(email) in accounts else ""
 
 
 def note_known_browser(request: HttpRequest, response: HttpResponse, email: str) -> None:
     """Remember that the account was signed in to with this browser."""
-    known = signed_cookie(request, KNOWN)
+    known = signed_cookie(request, _KNOWN)
     before = known if isinstance(known, dict) else {"id": fresh_id(), "accounts": []}
     accounts = [_digest(email), *(each for each in before["accounts"] if each != _digest(email))][:5]
-    set_signed_cookie(response, KNOWN, {"id": before["id"], "accounts": accounts}, lasts=_KNOWN_FOR)
+    set_signed_cookie(response, _KNOWN, {"id": before["id"], "accounts": accounts}, lasts=_KNOWN_FOR)
 
 
 def _digest(email: str) -> str:

@@ -23,6 +23,8 @@ from .htmx import wants_part
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+_ERRORS = 400
+
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -50,8 +52,9 @@ class ResponseHeaders:
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if not request.path.startswith(settings.STATIC_URL):
+        if response.status_code >= _ERRORS or not request.path.startswith(settings.STATIC_URL):
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -236,6 +236,7 @@ STATIC_URL = "/static/"
 # Served from the packages themselves: there is nothing to collect.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_AUTOREFRESH = False
 MESSAGE_STORAGE = "tenantatlas.web.cookies.Toasts"
 MESSAGE_LEVEL = message_levels.INFO
