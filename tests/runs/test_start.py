@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from tenantatlas.accounts.capabilities import Role
 from tenantatlas.accounts.models import User
 from tenantatlas.audit.models import AuditEntry
 from tenantatlas.audit.queries import verify_chain
+from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError, NotAllowed, NotFound, WritesHeld
 from tenantatlas.notifications.models import Notification
 from tenantatlas.runs import chronicle, dispatch, endings, journal
@@ -358,15 +360,37 @@ def test_a_switched_off_initiator_blocks_the_work(cast):
     assert dispatch.run_inline(run).outcome == "blocked"
 
 
-def test_losing_the_capability_in_the_middle_stops_the_rest(cast):
-    run, _ = start(cast, params={"names": list("ab")})
+@pytest.mark.usefixtures("virtual_clock")
+@pytest.mark.parametrize("how", ["removed", "lowered", "switched off"])
+def test_losing_the_right_in_the_middle_stops_the_rest_within_a_minute_or_an_item(cast, how):
+    """Eight seconds an item: what is lost during the third one is used for one more at most."""
+    run, _ = start(cast, params={"names": list("abcdefghijkl")})
+    begun = clock.monotonic()
 
-    def lose(_ctx, _item):
-        Membership.objects.filter(user=cast.ana).delete()
+    def lose():
+        if how == "removed":
+            Membership.objects.filter(user=cast.ana).delete()
+        elif how == "lowered":
+            Membership.objects.filter(user=cast.ana).update(role=Role.READER, grants=[])
+        else:
+            User.objects.filter(pk=cast.ana.pk).update(is_active=False)
 
-    toys.script["a"] = lose
+    def play(_ctx, item):
+        clock.sleep(8)
+        if item.key == "c":
+            lose()
+
+    toys.script.update(dict.fromkeys("abcdefghijkl", play))
     run = dispatch.run_inline(run)
-    assert run.status == "completed"
+
+    assert (run.outcome, run.failures[0]["code"]) == ("partially_succeeded", "not_allowed")
+    assert "any more" in run.failures[0]["message"]
+    played = [what[1] for what in toys.told if what[0] == "process"]
+    assert played[:3] == list("abc")
+    assert len(played) <= 4
+    assert clock.monotonic() - begun - 24 <= 60
+    states = dict(RunItem.all_tenants.filter(run=run).values_list("key", "state"))
+    assert {states[key] for key in "efghijkl"} == {"not_started"}
 
 
 # ── A completed run never changes ─────────────────────────────────────────────────────────────────────────

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import InterfaceError, OperationalError, connections
 
+from tenantatlas.core import clock
 from tenantatlas.core.json import Json
+from tenantatlas.tenants.queries import has_capability
 
 from . import items, journal
-from .lifecycle import ItemState
+from .lifecycle import ItemState, Trigger
 from .models import OperationRun, RunItem
 from .registry import Fenced, ItemResult, ItemSpec, Operation, crash_point, params_from_json
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _PLAN_AT_ONCE = 500
 _HEART_SECONDS = 1.0
+#: How long a right that was taken away may still be used: this, and the item in hand.
+_RIGHT_SECONDS = 5.0
 
 
 class Word(StrEnum):
@@ -74,6 +78,7 @@ class WorkContext:
         self.asked = threading.Event()
         self.lost = threading.Event()
         self._thread = threading.get_ident()
+        self._looked = clock.monotonic()
 
     def cancelled(self) -> bool:
         if self.halted.is_set() or self.asked.is_set() or self.hand.stopping.is_set():
@@ -83,10 +88,17 @@ class WorkContext:
         return self.asked.is_set()
 
     def look(self) -> None:
-        """Read whether a person asked to stop."""
+        """Read whether a person asked to stop, and now and then whether who started it still may do this.
+
+        Whoever may not any more halts the items; the next part of the work says so, and ends the run.
+        """
         asked = OperationRun.all_tenants.filter(pk=self.run.pk).exclude(cancel_asked_at=None)
         if asked.exists():
             self.asked.set()
+        if clock.monotonic() - self._looked >= _RIGHT_SECONDS * clock.scale():
+            self._looked = clock.monotonic()
+            if why_not_any_more(self.run, self.op):
+                self.halted.set()
 
     def beat(self) -> None:
         try:
@@ -120,6 +132,16 @@ class WorkContext:
 
     def crash_point(self, name: str) -> None:
         crash_point(name)
+
+
+def why_not_any_more(run: OperationRun, op: Operation[Any]) -> str:
+    """Why who started the run may not do this now, asked of the database; empty when they may."""
+    if run.initiator is None:
+        known = run.trigger == Trigger.SYSTEM
+        return "" if known else "Who started this run is not known here any more."
+    if has_capability(run.initiator, run.tenant, op.needs):
+        return ""
+    return f"{run.initiator_name} may not do this any more: needs {op.needs}."
 
 
 @contextmanager

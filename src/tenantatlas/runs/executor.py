@@ -31,13 +31,12 @@ from tenantatlas.core.errors import (
     WritesHeld,
 )
 from tenantatlas.core.log import log_fields, redact_text
-from tenantatlas.tenants.queries import has_capability
 from tenantatlas.tenants.scope import tenant_scope
 
 from . import endings, items, journal
-from .context import Hand, Word, WorkContext, heart_of, stop_word
+from .context import Hand, Word, WorkContext, heart_of, stop_word, why_not_any_more
 from .lanes import MOST_STALLS, work_lanes
-from .lifecycle import Trigger, WaitReason
+from .lifecycle import WaitReason
 from .models import OperationRun
 from .registry import (
     Fenced,
@@ -225,15 +224,10 @@ def _has_to_wait(run: OperationRun) -> bool:
 
 def _check_still_allowed(ctx: WorkContext) -> None:
     """Who started it must still be allowed to, and the tenant's writes must not be held."""
-    run, op = ctx.run, ctx.op
-    if op.writes_tenant and ctx.tenant.writes_held:
+    if ctx.op.writes_tenant and ctx.tenant.writes_held:
         raise WritesHeld
-    if run.initiator is None:
-        if run.trigger != Trigger.SYSTEM:
-            raise NotAllowed("Who started this run is not known here any more.")
-        return
-    if not has_capability(run.initiator, ctx.tenant, op.needs):
-        raise NotAllowed(f"{run.initiator_name} may not do this any more: needs {op.needs}.")
+    if why := why_not_any_more(ctx.run, ctx.op):
+        raise NotAllowed(why)
 
 
 def _aside(run: OperationRun, reason: str, *, until: datetime) -> Word:
