@@ -20,7 +20,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.ids import fresh_id
 
 IDLE = timedelta(minutes=30)
-_SEEN, _KNOWN = "seen", "known"
+SEEN, _KNOWN = "seen", "known"
 _RENEWED_AFTER = timedelta(minutes=1)
 _KNOWN_FOR = timedelta(days=180)
 
@@ -55,9 +55,9 @@ def signed_cookie(request: HttpRequest, name: str) -> object:
     return value
 
 
-def forget_seen(response: HttpResponse) -> None:
-    """Have the browser forget when somebody last did something, as at sign-out."""
-    response.delete_cookie(_full(_SEEN))
+def forget_cookie(response: HttpResponse, name: str) -> None:
+    """Have the browser forget what we gave it under that name."""
+    response.delete_cookie(_full(name), samesite="Lax")
 
 
 def _full(name: str) -> str:
@@ -78,13 +78,13 @@ def note_act(request: HttpRequest, response: HttpResponse) -> None:
         return
     if clock.now() - _last_act(request) >= _RENEWED_AFTER:
         value = [_session_name(request), int(clock.now().timestamp())]
-        set_signed_cookie(response, _SEEN, value, lasts=IDLE)
+        set_signed_cookie(response, SEEN, value, lasts=IDLE)
 
 
 def _last_act(request: HttpRequest) -> datetime:
     session = request.session
     started = session.started_at if isinstance(session, SessionStore) else None
-    seen = signed_cookie(request, _SEEN)
+    seen = signed_cookie(request, SEEN)
     last = started or datetime.fromtimestamp(0, tz=UTC)
     if isinstance(seen, list) and len(seen) == 2 and seen[0] == _session_name(request):  # noqa: PLR2004 - as written
         last = max(last, datetime.fromtimestamp(int(seen[1]), tz=UTC))

@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from tenantatlas.core.json import dumps
 
-from .cookies import set_signed_cookie, signed_cookie
+from .cookies import forget_cookie, set_signed_cookie, signed_cookie
 
-VIEW = f"{settings.COOKIE_PREFIX}view"
+VIEW = "view"
 KEPT = timedelta(days=180)
 #: Browsers keep 4,096 bytes of a cookie; it is written in base 64, with its name, signature and attributes.
 MOST_BYTES = 2600
@@ -66,4 +65,4 @@ def write(response: HttpResponse, personal: Personal) -> None:
 
 def forget(response: HttpResponse) -> None:
     """Have the browser forget it all, as at sign-out."""
-    response.delete_cookie(VIEW, samesite="Lax")
+    forget_cookie(response, VIEW)

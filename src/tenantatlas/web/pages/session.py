@@ -23,7 +23,7 @@ from tenantatlas.tenants.queries import tenants_of
 from tenantatlas.tenants.secondfactor import has_second_factor
 from tenantatlas.tenants.signin import check_code_of, check_password_of, note_signed_in, note_signed_out
 from tenantatlas.web import personal
-from tenantatlas.web.cookies import forget_seen, known_browser, note_known_browser
+from tenantatlas.web.cookies import SEEN, forget_cookie, known_browser, note_known_browser
 from tenantatlas.web.errors import say_when_to_come_back
 from tenantatlas.web.requests import PersonRequest, address_of, browser_of
 
@@ -146,7 +146,7 @@ def sign_out(request: PersonRequest) -> HttpResponse:
     logout(request)
     response = redirect("sign_in")
     personal.forget(response)
-    forget_seen(response)
+    forget_cookie(response, SEEN)
     return response
 
 
