@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from .browsing import Visit, visiting
 from .site import Site
 from .story import Told
+from .walking import unfound, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -19,27 +21,20 @@ WIDE = {"width": 1200, "height": 800}
 EVERYTHING = {"resultTypes": ["violations"]}
 COLOURS = {**EVERYTHING, "runOnly": ["color-contrast", "link-in-text-block"]}
 OPEN_ALL = "document.querySelectorAll('main details:not(.menu)').forEach(each => { each.open = true; })"
+FEW_TABS = 12
+FOCUS = """(() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return "nothing has the focus";
+  const box = at.getBoundingClientRect();
+  if (!box.width || !box.height) return `${at.outerHTML.slice(0, 120)} has no size`;
+  if (getComputedStyle(at).outlineStyle === "none" && at.id !== "main") return `${at.outerHTML.slice(0, 120)} is not ringed`;
+  const [x, y] = [box.left + Math.min(box.width / 2, 20), box.top + Math.min(box.height / 2, 10)];
+  const there = document.elementFromPoint(x, y);
+  if (!there) return `${at.outerHTML.slice(0, 120)} is out of sight`;
+  return at.contains(there) || there.contains(at) || there.closest("label")?.contains(at) ? "" : `${at.outerHTML.slice(0, 120)} is covered`;
+})()"""
+END = "nothing has the focus"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-def every_page(told: Told, site: Site) -> dict[str, str]:
-    """Name → address. Those of the story, and those that are always there."""
-    here = site.page().removeprefix(site.url)
-    always = ("", "runs/", "policies/", "backup-sets/", "restore/", "restore/new/", "drift/", "connection/")
-    pages = {f"list {path.rstrip('/') or 'dashboard'}".replace("/", " "): f"{here}{path}" for path in always}
-    story = {
-        name: told.paths[name]
-        for name in ("restore run", "preview run", "backup set", "drift report", "result")
-    }
-    return {
-        **pages,
-        **story,
-        "run timeline": f"{told.paths['restore run']}?tab=timeline",
-        "run parameters": f"{told.paths['restore run']}?tab=parameters",
-        "tenants": "/tenants/",
-        "notifications": "/notifications/",
-        "nothing matches": f"{here}policies/?q=nobody",
-    }
 
 
 def violations(page: Page, options: dict[str, Any] = EVERYTHING) -> list[str]:
@@ -54,8 +49,11 @@ def look_at(visit: Visit, name: str, path: str) -> list[str]:
     page.emulate_media(color_scheme="light")
     page.goto(f"{visit.site.url}{path}")
     visit.picture(f"{name} light")
+    wrong = [f"keys: {each}" for each in lost_by_tab(page)]
     page.evaluate(OPEN_ALL)
-    wrong = [f"light: {each}" for each in violations(page)]
+    wrong += [f"light: {each}" for each in violations(page)]
+    if sideways := page.evaluate(OVERFLOW):
+        wrong.append(f"{sideways} px too wide at {WIDE['width']}")
     page.emulate_media(color_scheme="dark")
     wrong += [f"dark: {each}" for each in violations(page, COLOURS)]
     page.set_viewport_size(NARROW)
@@ -63,12 +61,47 @@ def look_at(visit: Visit, name: str, path: str) -> list[str]:
         wrong.append(f"{sideways} px too wide at 320")
     visit.picture(f"{name} narrow dark")
     page.set_viewport_size(WIDE)
-    return [f"{name}: {each}" for each in wrong]
+    return [f"{name} ({path}): {each}" for each in wrong]
+
+
+def lost_by_tab(page: Page) -> list[str]:
+    """From the skip link into the content by Tab: the focus is always somewhere, seen, and not covered."""
+    wrong = []
+    for number in range(FEW_TABS):
+        page.keyboard.press("Tab")
+        trouble = page.evaluate(FOCUS)
+        if trouble == END and number > 1:
+            break
+        if trouble:
+            wrong.append(f"after {number + 1} tabs: {trouble}")
+        if number == 0:
+            page.keyboard.press("Enter")
+    return wrong
 
 
 def test_no_page_keeps_anybody_out(visit: Visit, told: Told, site: Site) -> None:
-    wrong = [each for name, path in every_page(told, site).items() for each in look_at(visit, name, path)]
+    """Each page that the URL map has, where the story left something to show."""
+    found = walk(visit.page.context.request, site.url, site.page().removeprefix(site.url))
+    for path in {urlsplit(path).path for path in told.paths.values()}:
+        more = walk(visit.page.context.request, site.url, path)
+        found.names |= more.names
+        found.broken += more.broken
+        found.found = {**more.found, **found.found}
+    assert found.broken == []
+    assert unfound(found) == set()
+    wrong = [each for name, path in sorted(found.found.items()) for each in look_at(visit, name, path)]
     assert wrong == []
+
+
+def test_lists_where_nothing_matches(visit: Visit, site: Site) -> None:
+    here = site.page().removeprefix(site.url)
+    wrong = [
+        each
+        for name in ("policies", "runs", "backup-sets")
+        for each in look_at(visit, f"no {name}", f"{here}{name}/?q=nobody")
+    ]
+    assert wrong == []
+    visit.page.goto(site.page("policies/?reset=1"))
 
 
 def test_the_policy_pages(visit: Visit, site: Site) -> None:

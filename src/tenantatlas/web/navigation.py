@@ -7,25 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """One link: its words, the URL name (without the tenant) and the URL names under which it is current."""
+    """One link: its words, the URL name (without the tenant), the section in which it is current, its `g` key."""
 
     label: str
     url_name: str
     section: str
+    key: str = ""
 
 
 GROUPS: tuple[tuple[Entry, ...], ...] = (
-    (Entry("Dashboard", "dashboard", "dashboard"), Entry("Operations", "run_list", "runs")),
+    (Entry("Dashboard", "dashboard", "dashboard", "d"), Entry("Operations", "run_list", "runs", "o")),
     (
-        Entry("Policies", "policy_list", "policies"),
-        Entry("Backup sets", "set_list", "backups"),
-        Entry("Restore", "restore_list", "restore"),
-        Entry("Drift", "drift", "drift"),
+        Entry("Policies", "policy_list", "policies", "p"),
+        Entry("Backup sets", "set_list", "backups", "b"),
+        Entry("Restore", "restore_list", "restore", "r"),
+        Entry("Drift", "drift", "drift", "f"),
     ),
     (Entry("Groups", "group_list", "groups"),),
     (
-        Entry("Connection", "connection", "connection"),
-        Entry("Members", "member_list", "members"),
-        Entry("Audit", "audit", "audit"),
+        Entry("Connection", "connection", "connection", "c"),
+        Entry("Members", "member_list", "members", "m"),
+        Entry("Audit", "audit", "audit", "a"),
     ),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, TruncDate
 
 from tenantatlas.accounts.models import User
 from tenantatlas.backups.models import BackupSet, SetStatus
@@ -15,7 +16,7 @@ from tenantatlas.core import clock
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.tenants.models import PermissionReport, Tenant
+from tenantatlas.tenants.models import Connection, PermissionReport, Tenant
 from tenantatlas.tenants.permissions import Need, missing_in
 from tenantatlas.tenants.queries import tenants_of
 
@@ -107,3 +108,83 @@ def _missing_by_tenant(ids: Sequence[int]) -> dict[int, int]:
 def missing_count(report: PermissionReport) -> int:
     """How many permissions are missing, to read or to restore."""
     return len({*missing_in(report, Need.READ), *missing_in(report, Need.RESTORE)})
+
+
+# ── One tenant's dashboard ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where the tenant stands, in one query. Times are None while the thing has not happened."""
+
+    last_backup: datetime | None
+    last_sync: datetime | None
+    last_drift: int | None
+    expires: datetime | None
+    policies: int
+    unprotected: int
+
+
+def standing(tenant: Tenant) -> Standing:
+    """Where this tenant stands."""
+    runs = OperationRun.all_tenants.filter(tenant=OuterRef("pk"), outcome=Outcome.SUCCEEDED)
+    present = Policy.all_tenants.filter(tenant=OuterRef("pk"), presence=Presence.PRESENT)
+    sets = BackupSet.all_tenants.filter(tenant=OuterRef("pk"), status=SetStatus.COMPLETE)
+    expiring = Connection.all_tenants.filter(tenant=OuterRef("pk"), expires_at__isnull=False)
+    row = (
+        Tenant.objects.filter(pk=tenant.pk)
+        .values(
+            last_backup=Subquery(sets.order_by("-created_at").values("created_at")[:1]),
+            last_sync=Subquery(
+                runs.filter(operation="inventory.sync").order_by("-pk").values("ended_at")[:1]
+            ),
+            last_drift=Subquery(runs.filter(operation="drift.generate").order_by("-pk").values("pk")[:1]),
+            expires=Subquery(expiring.order_by("expires_at").values("expires_at")[:1]),
+            policies=_count(present),
+            unprotected=_count(present.filter(protection=None)),
+        )
+        .get()
+    )
+    return Standing(**row)
+
+
+def _count(rows: QuerySet[Any]) -> Coalesce:
+    counted = rows.order_by().values("tenant").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayOfRuns:
+    """How the runs that were started on one day ended."""
+
+    day: date
+    by_outcome: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """All that have ended."""
+        return sum(self.by_outcome.values())
+
+
+def outcomes_by_day(tenant: Tenant, *, days: int) -> list[DayOfRuns]:
+    """How the tenant's runs ended, day by day (UTC), the oldest first; days without runs are there too."""
+    today = clock.now().astimezone(UTC).date()
+    first = today - timedelta(days=days - 1)
+    start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    rows = OperationRun.all_tenants.filter(tenant=tenant, created_at__gte=start).exclude(outcome="")
+    grouped = (
+        rows.order_by()
+        .annotate(day=TruncDate("created_at", tzinfo=UTC))
+        .values_list("day", "outcome")
+        .annotate(number=Count("pk"))
+    )
+    counted: dict[date, dict[str, int]] = {first + timedelta(days=number): {} for number in range(days)}
+    for day, outcome, number in grouped:
+        counted[day][outcome] = number
+    return [DayOfRuns(day=day, by_outcome=by_outcome) for day, by_outcome in counted.items()]
+
+
+def troubled_count(tenant: Tenant) -> int:
+    """How many runs failed or were blocked in the last seven days."""
+    since = clock.now() - TROUBLE_WINDOW
+    return OperationRun.all_tenants.filter(tenant=tenant, outcome__in=_TROUBLE, created_at__gte=since).count()

@@ -7,6 +7,7 @@ from django.urls import include, path
 from .pages import (
     audit,
     backups,
+    components,
     connection,
     dashboard,
     drift,
@@ -92,6 +93,7 @@ urlpatterns = [
     path("audit/verify/", audit.install_audit_verify, name="install_audit_verify"),
     path("theme/", session.theme, name="theme"),
     path("tenants/", tenants.tenant_list, name="tenant_list"),
+    path("dev/components/", components.components, name="components"),
     path("overview/", overview.overview, name="overview"),
     path("switch/", overview.picker, name="picker"),
     path("me/preferences/", preferences.preferences, name="preferences"),

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from tenantatlas.backups.models import BackupSet, SetStatus
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
-from tenantatlas.drift.models import Finding
-from tenantatlas.inventory.models import Policy, Presence
-from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
+from tenantatlas.drift.queries import finding_counts
+from tenantatlas.runs.lifecycle import OPEN_STATUSES
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
-from tenantatlas.tenants.models import PermissionReport
-from tenantatlas.tenants.permissions import Need, missing_in
+from tenantatlas.tenants.queries import latest_report
+from tenantatlas.web.bars import draw
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
+from tenantatlas.web.queries import missing_count, outcomes_by_day, standing, troubled_count
 from tenantatlas.web.requests import TenantRequest
 
 from .runs import fingerprint
 
 LATEST = 10
-DAYS = 7
+DAYS_IN_BARS = 14
+#: A sign-in that ends within this is said before it does.
+EXPIRES_SOON = timedelta(days=30)
 
 
 @require_GET
@@ -35,7 +36,7 @@ def dashboard(request: TenantRequest) -> HttpResponse:
         if request.GET.get("v") == context["version"]:
             return unchanged()
     else:
-        context |= _glance()
+        context |= _glance(request)
     return render_page_or_part(request, "web/dashboard/dashboard.html", "web/dashboard/_runs.html", context)
 
 
@@ -54,26 +55,17 @@ def _runs() -> dict[str, Json]:
     }
 
 
-def _glance() -> dict[str, Json]:
-    since = clock.now() - timedelta(days=DAYS)
-    good = Q(outcome=Outcome.SUCCEEDED.value)
-    bad = Q(outcome__in=[Outcome.FAILED.value, Outcome.BLOCKED.value], created_at__gte=since)
-    known = OperationRun.objects.aggregate(
-        troubled=Count("pk", filter=bad),
-        last_drift=Max("pk", filter=Q(operation="drift.generate") & good),
-        last_sync=Max("ended_at", filter=Q(operation="inventory.sync") & good),
-    )
-    policies = Policy.objects.filter(presence=Presence.PRESENT).aggregate(
-        all=Count("pk"), unprotected=Count("pk", filter=Q(protection__isnull=True))
-    )
-    report = PermissionReport.objects.order_by("-taken_at").first()
-    drifted = Finding.objects.filter(run_id=known["last_drift"]).count() if known["last_drift"] else None
-    complete = BackupSet.objects.filter(status=SetStatus.COMPLETE)
+def _glance(request: TenantRequest) -> dict[str, Json]:
+    now, stands = clock.now(), standing(request.tenant)
+    report = latest_report(request.tenant)
     return {
-        "known": known,
-        "policies": policies,
-        "drifted": drifted,
-        "last_set": complete.order_by("-created_at").first(),
+        "stands": stands,
+        "expires_soon": stands.expires is not None and stands.expires - now < EXPIRES_SOON,
+        "expired": stands.expires is not None and stands.expires <= now,
+        "troubled": troubled_count(request.tenant),
+        "drifted": sum(finding_counts(stands.last_drift).values()) if stands.last_drift else None,
         "report": report,
-        "missing": len({*missing_in(report, Need.READ), *missing_in(report, Need.RESTORE)}) if report else 0,
+        "missing": missing_count(report) if report else 0,
+        "bars": draw(outcomes_by_day(request.tenant, days=DAYS_IN_BARS)),
+        "days": DAYS_IN_BARS,
     }

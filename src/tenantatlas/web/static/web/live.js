@@ -1,7 +1,7 @@
 // Live updates: pause, hidden tabs, back-off. Fragments carry their own trigger only while there is more to come.
 "use strict";
 (function () {
-  let paused = false;
+  let paused = sessionStorage.getItem("paused") === "yes";
   let failures = 0;
   let skip = 0;
   const polls = (element) => /every /.test(element.getAttribute("hx-trigger") || "");
@@ -25,10 +25,15 @@
   });
 
   const toggle = document.querySelector("[data-live-toggle]");
-  const show = (trouble) => { if (toggle) toggle.textContent = trouble || (paused ? "Paused" : "Live"); };
+  function show(trouble) {
+    if (!toggle) return;
+    toggle.textContent = trouble || (paused ? "Paused" : "Live");
+    toggle.setAttribute("aria-pressed", String(!paused));
+  }
+  show("");
   if (toggle) toggle.addEventListener("click", () => {
     paused = !paused;
-    toggle.setAttribute("aria-pressed", String(!paused));
+    sessionStorage.setItem("paused", paused ? "yes" : "no");
     show("");
     announce(paused ? "Live updates paused" : "Live updates on");
   });

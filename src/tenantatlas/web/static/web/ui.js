@@ -46,6 +46,12 @@
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // A menu with a search box opens with the cursor in it.
+  document.addEventListener("toggle", (event) => {
+    const box = event.target.open && event.target.matches("[data-picker]") && event.target.querySelector("input[type=search]");
+    if (box) box.focus();
+  }, true);
+
   // Toasts say themselves to screen readers; good news leaves by itself, bad news waits to be dismissed.
   all("[data-toast]").forEach((toast) => {
     window.setTimeout(() => window.atlas.announce(toast.querySelector("span").textContent), 300);
