@@ -106,17 +106,18 @@ class Site:
         self.ask("POST", "/settings", {"latency": 0})
         self.ask("POST", "/faults/clear", {})
 
-    def run(self, *arguments: str | Path) -> None:
-        """A command of the program, to its end."""
+    def run(self, *arguments: str | Path, patience: float = PATIENCE_SECONDS) -> str:
+        """A command of the program, to its end; what it printed."""
         done = subprocess.run(
             [*_PROGRAM, *map(str, arguments)],
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 def _free_ports(count: int) -> list[int]:

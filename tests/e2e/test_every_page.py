@@ -25,13 +25,15 @@ FEW_TABS = 12
 FOCUS = """(() => {
   const at = document.activeElement;
   if (!at || at === document.body) return "nothing has the focus";
+  const name = at.outerHTML.slice(0, 120);
   const box = at.getBoundingClientRect();
-  if (!box.width || !box.height) return `${at.outerHTML.slice(0, 120)} has no size`;
-  if (getComputedStyle(at).outlineStyle === "none" && at.id !== "main") return `${at.outerHTML.slice(0, 120)} is not ringed`;
+  if (!box.width || !box.height) return `${name} has no size`;
+  if (getComputedStyle(at).outlineStyle === "none" && at.id !== "main") return `${name} is not ringed`;
   const [x, y] = [box.left + Math.min(box.width / 2, 20), box.top + Math.min(box.height / 2, 10)];
   const there = document.elementFromPoint(x, y);
-  if (!there) return `${at.outerHTML.slice(0, 120)} is out of sight`;
-  return at.contains(there) || there.contains(at) || there.closest("label")?.contains(at) ? "" : `${at.outerHTML.slice(0, 120)} is covered`;
+  if (!there) return `${name} is out of sight`;
+  const label = there.closest("label");
+  return at.contains(there) || there.contains(at) || label?.contains(at) ? "" : `${name} is covered`;
 })()"""
 END = "nothing has the focus"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

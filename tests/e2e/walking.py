@@ -1,7 +1,7 @@
 """Every page of the product, found as a person finds them: by following links, from the start page on.
 
 The URL map says which addresses there are. One that takes arguments is looked at where a link leads to it; one
-that no link leads to is a page that nobody finds.
+no link leads to is a page that nobody finds.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Walk:
 
 
 def walk(http: APIRequestContext, base: str, start: str, *, within: str = "/") -> Walk:
-    """Follow links from `start`, breadth first, as long as they stay under `within` or outside all tenants."""
+    """Follow links from `start`, breadth first, as long as they stay under `within` or in no tenant."""
     told, seen, queue = Walk(), {start}, [start]
     followed: dict[str, int] = {}
     while queue:

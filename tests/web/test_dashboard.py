@@ -1,4 +1,4 @@
-"""Is everything protected, and is anything wrong: the numbers are links, and the bars say what the table says."""
+"""Is everything protected, and is anything wrong: numbers are links, and bars say what their table says."""
 
 from __future__ import annotations
 

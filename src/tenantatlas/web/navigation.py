@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """One link: its words, the URL name (without the tenant), the section in which it is current, its `g` key."""
+    """One link: its words, the URL name (without the tenant), its section, its key after `g`."""
 
     label: str
     url_name: str
