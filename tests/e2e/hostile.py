@@ -1,4 +1,4 @@
-"""A tenant whose every name tries to be code: in markup, attributes, addresses, scripts, templates, sheets."""
+"""A tenant whose every name tries to be code: markup, attributes, addresses, scripts, templates, sheets."""
 
 from __future__ import annotations
 

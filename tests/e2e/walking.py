@@ -1,7 +1,7 @@
 """Every page of the product, found as a person finds them: by following links, from the start page on.
 
-The URL map says which addresses there are. One that takes arguments is looked at where a link leads to it; one
-no link leads to is a page that nobody finds.
+The URL map says which addresses there are. One that takes arguments is looked at where a link leads to it;
+one that no link leads to is a page that nobody finds.
 """
 
 from __future__ import annotations
