@@ -11,7 +11,7 @@ from typing import Any
 from tenantatlas.core import json
 from tenantatlas.restore.models import Restore, WriteRecord, WriteResult, WriteState
 from tenantatlas.restore.planned import PlannedWrite, fill_bytes, fill_placeholders
-from tenantatlas.restore.services import load_plan
+from tenantatlas.restore.stored import load_plan
 from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.simulator.journal import Entry
 from tenantatlas.simulator.simulator import Simulator

@@ -22,7 +22,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.journal import Journal
 from tenantatlas.restore.models import Restore, WriteRecord
-from tenantatlas.restore.services import load_plan
+from tenantatlas.restore.stored import load_plan
 from tenantatlas.runs import engine, registry, services
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.lifecycle import OPEN_STATUSES, Trigger

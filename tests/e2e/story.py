@@ -112,9 +112,16 @@ def _preview(told: Told, visit: Visit) -> None:
     _keep(told, visit, "policies step")
     visit.press("Next: options")
     _keep(told, visit, "options step")
+    visit.press("Next: mapping")
+    _keep(told, visit, "mapping step")
     visit.press("Next: preview")
+    _keep(told, visit, "preview step")
+    visit.press("Preview restore")
     visit.await_end()
+    _keep(told, visit, "preview")
+    visit.press("View run")
     _keep(told, visit, "preview run")
+    visit.press("Show the preview")
     visit.press("Next: review")
     _keep(told, visit, "review")
 
@@ -122,7 +129,9 @@ def _preview(told: Told, visit: Visit) -> None:
 def _execute(told: Told, visit: Visit) -> None:
     page = visit.page
     visit.site.slow_down(assigns=len(GONE))
+    page.check("#acknowledged")
     page.fill("#confirm", "contoso")
+    page.fill("#reason", "Somebody deleted them")
     visit.press("Restore 9 policies")
     page.wait_for_selector("#live progress")
     _keep(told, visit, "running restore")

@@ -32,7 +32,7 @@ def test_drift_names_what_happened(told: Told) -> None:
 
 def test_the_review_says_what_will_be_written(told: Told) -> None:
     assert "Create 6 Update 3" in told.texts["review"]
-    assert "9 policies of Contoso will be written with 15 writes, exactly as listed." in told.texts["review"]
+    assert "will be written with 15 writes, exactly as previewed." in told.texts["review"]
 
 
 def test_progress_is_seen_while_it_happens(told: Told) -> None:

@@ -10,9 +10,9 @@ import pytest
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.ids import stable_id
-from tenantatlas.restore import queries, services
+from tenantatlas.restore import queries, services, stored
 from tenantatlas.restore.models import Restore, RestoreStatus, WriteRecord
-from tenantatlas.restore.services import ExecuteParams, PreviewParams
+from tenantatlas.restore.params import ExecuteParams, PreviewParams
 from tenantatlas.restore.world import Existing
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
@@ -162,9 +162,9 @@ def test_a_restore_is_executed_once(restoring: Restoring, lost: Restore) -> None
     with pytest.raises(Conflict, match="has been executed"):
         services.save_draft(
             restoring.world.tenant,
-            backup_set=lost.backup_set_id,
+            PreviewParams(set=lost.backup_set_id),
             actor=None,
-            restore=lost.__class__.objects.get(),
+            restore=Restore.objects.get(),
         )
 
 
@@ -174,12 +174,13 @@ def test_a_draft_is_chosen_step_by_step(restoring: Restoring) -> None:
     backup_set = restoring.capture(types=CATALOG_ONLY)
     otto, tenant = restoring.world.cast.otto, restoring.world.tenant
 
-    draft = services.save_draft(tenant, backup_set=backup_set.pk, actor=otto)
+    draft = services.save_draft(tenant, PreviewParams(set=backup_set.pk), actor=otto)
     assert draft.status == RestoreStatus.DRAFT
-    draft = services.save_draft(
-        tenant, backup_set=backup_set.pk, actor=otto, restore=draft, policies=[policy], existing=Existing.SKIP
-    )
+    chosen = PreviewParams(set=backup_set.pk, policies=(policy,), existing=Existing.SKIP)
+    draft = services.save_draft(tenant, chosen, actor=otto, restore=draft)
     assert draft.status == RestoreStatus.SCOPED
+    services.make_checks(draft)
+    assert draft.status == RestoreStatus.CHECKED
     run, created = services.preview_draft(draft, actor=otto, trigger=Trigger.PERSON)
     restoring.world.finish(run)
 
@@ -196,13 +197,8 @@ def test_a_draft_is_chosen_step_by_step(restoring: Restoring) -> None:
 
 def test_a_changed_draft_needs_another_preview(restoring: Restoring, lost: Restore) -> None:  # noqa: F811
     sha = lost.plan_sha256
-    services.save_draft(
-        restoring.world.tenant,
-        backup_set=lost.backup_set_id,
-        actor=None,
-        restore=lost,
-        existing=Existing.COPY,
-    )
+    chosen = PreviewParams(set=lost.backup_set_id, existing=Existing.COPY)
+    services.save_draft(restoring.world.tenant, chosen, actor=None, restore=lost)
 
     params = ExecuteParams(restore=lost.pk, plan=sha, confirm="contoso")
     with pytest.raises(Conflict, match="not been previewed"):
@@ -218,7 +214,8 @@ def test_a_preview_that_is_stopped_leaves_the_choice(restoring: Restoring) -> No
     run = restoring.world.finish(run)
 
     assert run.outcome == "cancelled"
-    assert Restore.objects.get().status == RestoreStatus.SCOPED
+    restore = Restore.objects.get()
+    assert (restore.status, restore.plan_sha256) == (RestoreStatus.CHECKED, "")
 
 
 def test_what_is_chosen_must_be_there(restoring: Restoring) -> None:
@@ -328,7 +325,7 @@ def test_a_directory_that_was_never_synchronised_is_pointed_out(restoring: Resto
 
     assert restore.counts["undecided"] == 1
     assert any("directory sync" in warning for warning in restore.warnings)
-    assert services.mapping_of(restore)["groups"][pilot]["action"] is None
+    assert stored.mapping_of(restore)["groups"][pilot]["action"] is None
 
 
 def test_starting_twice_is_one_run(restoring: Restoring, lost: Restore) -> None:  # noqa: F811

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tenantatlas.backups.models import BackupSet, PolicyVersion
-from tenantatlas.restore.models import Restore, RestoreStatus
+from tenantatlas.core import clock
+from tenantatlas.core.ids import stable_id
+from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
 from tests.simulated import CATALOG, World, group_target
 
@@ -43,11 +46,22 @@ def draft_of(ana: Any, backup_set: BackupSet) -> str:
     return str(answer.headers["Location"])
 
 
+def to_mapping(ana: Any, backup_set: BackupSet, **options: str) -> str:
+    """Through the wizard to the mapping; its address. The checks are made."""
+    options_step = ana.post(draft_of(ana, backup_set), {"scope": "all"}).headers["Location"]
+    return str(ana.post(options_step, {"existing": "update", **options}).headers["Location"])
+
+
 def previewed(ana: Any, world: World, backup_set: BackupSet, **options: str) -> Restore:
-    """Through the wizard to the end of the preview."""
-    policies = draft_of(ana, backup_set)
-    options_step = ana.post(policies, {"scope": "all"}).headers["Location"]
-    ana.post(options_step, {"existing": "update", **options})
+    """Through the wizard to the end of the preview, leaving out what is open."""
+    mapping = to_mapping(ana, backup_set, **options)
+    preview = ana.post(mapping, {"leave_out": "1"}).headers["Location"]
+    return preview_at(ana, world, preview)
+
+
+def preview_at(ana: Any, world: World, preview: str) -> Restore:
+    """Start the preview on its step and work it to its end."""
+    assert ana.post(preview).headers["Location"] == preview
     run = finish_newest(world)
     assert run.outcome == "succeeded", run.failures
     return Restore.objects.get(pk=run.context["restore"])
@@ -58,7 +72,7 @@ def review(restore: Restore) -> str:
 
 
 def execute(ana: Any, restore: Restore, **given: str) -> Any:
-    values = {"plan": restore.plan_sha256, "confirm": "contoso", **given}
+    values = {"plan": restore.plan_sha256, "confirm": "contoso", "acknowledged": "1", **given}
     return ana.post(f"{RESTORE}{restore.pk}/execute/", values)
 
 
@@ -71,15 +85,22 @@ class TestWay:
         assert "Settings catalog (3)" in text(page(ana.get(policies)))
         options = ana.post(policies, {"scope": "all"}).headers["Location"]
         assert "Deletes are off for this tenant." in text(page(ana.get(options)))
-        run_page = ana.post(options, {"existing": "update"}).headers["Location"]
-        assert "Preview a restore" in text(page(ana.get(run_page)))
+        mapping = ana.post(options, {"existing": "update"}).headers["Location"]
+        assert "Group: Pilot Found by id" in text(page(ana.get(mapping)))
+        preview = ana.post(mapping, {}).headers["Location"]
+        before = text(main(page(ana.get(preview))))
+        assert "The tenant may be written to." in before
+        assert "What the app is allowed has never been checked." in before
+        assert "Preview a restore: queued" in text(following(ana, ana.post(preview)))
         finish_newest(world)
-        ended = page(ana.get(run_page))
-        onward = re.search(r'id="onward" href="([^"]*)"', ended).group(1)
-        shown = following(ana, ana.get(onward))
+        shown = page(ana.get(preview))
+        assert "This was a preview: nothing has been written." in text(shown)
         assert "Create 1 Update 1 Unchanged 1" in text(main(shown))
-        assert "By somebody" in shown
-        assert "2 policies of Contoso will be written with 3 writes, exactly as listed." in text(shown)
+        assert "POST /beta/deviceManagement/configurationPolicies" in text(shown)
+        assert "By somebody" in page(ana.get(f"{preview}?action=update"))
+        shown = page(ana.get(re.search(r'id="onward" href="([^"]*)"', shown).group(1)))
+        assert "2 policies of Contoso (Test) will be written with 3 writes" in text(shown)
+        assert "Group Pilot gains “Gone”" in text(shown)
         restore = Restore.objects.get()
         answer = execute(ana, restore)
         assert "Started: Restore policies" in text(following(ana, answer))
@@ -98,8 +119,8 @@ class TestWay:
         policies = draft_of(ana, lost)
         steps = main(page(ana.get(policies))).partition('aria-label="Steps of the restore"')[2]
         steps = steps.partition("</nav>")[0]
-        assert f"{RESTORE}new/?set={lost.pk}" in steps
-        assert "/options/" in steps
+        assert f"{RESTORE}new/?restore={Restore.objects.get().pk}" in steps
+        assert "/options/" not in steps
         assert "/review/" not in steps
         assert 'aria-current="step"' in steps
 
@@ -115,29 +136,23 @@ class TestWay:
         policies = draft_of(ana, lost)
         chosen = PolicyVersion.objects.get(name="Gone").graph_id
         options = ana.post(policies, {"scope": "ticked", "policy": chosen}).headers["Location"]
-        ana.post(options, {"existing": "update"})
-        run = finish_newest(world)
+        mapping = ana.post(options, {"existing": "update"}).headers["Location"]
+        preview_at(ana, world, ana.post(mapping, {}).headers["Location"])
+        run = OperationRun.objects.latest("pk")
         assert [item.label for item in run.items.all()] == ["Gone"]
 
     @pytest.mark.usefixtures("lost")
-    def test_one_version_is_previewed_straight_away(self, world, ana):
+    def test_one_version_goes_the_same_way_and_stays_the_one_chosen(self, world, ana):
         version = PolicyVersion.objects.get(name="Gone")
         source = text(page(ana.get(f"{RESTORE}new/?version={version.pk}")))
         assert f"Version {version.pk} of Gone" in source
-        ana.post(f"{RESTORE}new/", {"version": version.pk})
-        run = finish_newest(world)
-        restore = Restore.objects.get(pk=run.context["restore"])
-        assert restore.version_id == version.pk
+        options = ana.post(f"{RESTORE}new/", {"version": version.pk}).headers["Location"]
+        restore = Restore.objects.get()
+        assert f"{RESTORE}{restore.pk}/policies/" not in page(ana.get(options))
+        mapping = ana.post(options, {"existing": "skip"}).headers["Location"]
+        restore = preview_at(ana, world, ana.post(mapping, {}).headers["Location"])
+        assert (restore.version_id, restore.preview_run.params["version"]) == (version.pk, version.pk)
         assert "Create 1" in text(page(ana.get(review(restore))))
-        assert f"{RESTORE}{restore.pk}/policies/" not in page(ana.get(review(restore)))
-
-    @pytest.mark.usefixtures("lost")
-    def test_a_version_stays_the_one_chosen_when_the_options_change(self, world, ana):
-        version = PolicyVersion.objects.get(name="Gone")
-        ana.post(f"{RESTORE}new/", {"version": version.pk})
-        restore = Restore.objects.get(pk=finish_newest(world).context["restore"])
-        ana.post(f"{RESTORE}{restore.pk}/options/", {"existing": "skip"})
-        assert finish_newest(world).params["version"] == version.pk
 
     def test_a_version_that_no_set_holds_says_what_to_do(self, lost, ana):
         version = PolicyVersion.objects.get(name="Gone")
@@ -147,23 +162,24 @@ class TestWay:
 
     def test_the_restore_itself_leads_to_where_it_stands(self, lost, world, ana):
         policies = draft_of(ana, lost)
-        restore = Restore.objects.get()
-        here = f"{RESTORE}{restore.pk}/"
+        here = f"{RESTORE}{Restore.objects.get().pk}/"
         assert ana.get(here).headers["Location"] == policies
         assert ana.get(f"{here}review/").headers["Location"] == here
+        ana.post(policies, {"scope": "all"})
+        assert ana.get(here).headers["Location"] == f"{here}options/"
         ana.post(f"{here}options/", {"existing": "update"})
-        run = finish_newest(world)
-        assert ana.get(here).headers["Location"] == f"{here}review/"
-        Restore.objects.update(status=RestoreStatus.CHECKED)
-        assert ana.get(here).headers["Location"] == f"/t/contoso/runs/{run.pk}/"
+        assert ana.get(here).headers["Location"] == f"{here}preview/"
+        preview_at(ana, world, f"{here}preview/")
+        assert ana.get(here).headers["Location"] == f"{here}preview/"
 
     def test_previewing_again_is_a_new_run(self, lost, world, ana):
         restore = previewed(ana, world, lost)
         answer = ana.post(f"{RESTORE}{restore.pk}/preview/")
         run = finish_newest(world)
-        assert answer.headers["Location"] == f"/t/contoso/runs/{run.pk}/"
+        assert answer.headers["Location"] == f"{RESTORE}{restore.pk}/preview/"
+        first = restore.preview_run_id
         restore.refresh_from_db()
-        assert restore.preview_run_id == run.pk
+        assert restore.preview_run_id == run.pk != first
 
 
 class TestProblems:
@@ -191,6 +207,7 @@ class TestProblems:
 
     def test_another_name_typed(self, lost, world, ana):
         restore = previewed(ana, world, lost)
+        Restore.objects.update(risks=[{"code": "everybody", "severity": "high", "message": "All."}])
         source = page(execute(ana, restore, confirm="fabrikam"), 400)
         self.leads_to(source, "confirm", "The name typed is not that of the tenant: it is contoso.")
         assert "Restore 2 policies" in text(source)
@@ -199,17 +216,17 @@ class TestProblems:
         restore = previewed(ana, world, lost)
         altered = restore.plan_sha256[::-1]
         source = page(execute(ana, restore, plan=altered), 409)
-        self.leads_to(source, "confirm", "This is not the plan that the restore has now.")
+        self.leads_to(source, "confirmation", "This is not the plan that the restore has now.")
         assert restore.plan_sha256 in source
         garbled = page(execute(ana, restore, plan="zz"), 400)
-        self.leads_to(garbled, "confirm", "The plan's hash must be 64 hexadecimal characters.")
+        self.leads_to(garbled, "confirmation", "The plan's hash must be 64 hexadecimal characters.")
 
     def test_a_stale_preview(self, lost, world, ana):
         restore = previewed(ana, world, lost)
-        world.clock.advance(31 * 60)
+        Restore.objects.update(expires_at=clock.now() - timedelta(seconds=1))
         shown = text(page(ana.get(review(restore))))
         assert "Preview again before you restore." in shown
-        assert "Type contoso to confirm" not in shown
+        assert "Preview again first." in shown
         assert "too old to be executed" in text(page(execute(ana, restore), 409))
 
     def test_after_the_execution_nothing_can_be_changed(self, lost, world, ana):
@@ -242,31 +259,41 @@ class TestMapping:
     def step(self, restore: Restore) -> str:
         return f"{RESTORE}{restore.pk}/mapping/"
 
-    def test_an_open_decision_holds_its_policy_and_is_counted(self, elsewhere, world, ana):
+    def test_an_open_decision_blocks_with_a_count(self, elsewhere, ana):
+        step = to_mapping(ana, elsewhere)
+        lines = text(main(page(ana.get(step))))
+        assert "Group: Pilot Ambiguous" in lines
+        assert "1 of 1 still open." in lines
+        source = page(ana.post(step, {}), 400)
+        TestProblems().leads_to(source, "groups-0", "Group Pilot is not decided.")
+        assert Restore.objects.get().mapping == {}
+
+    def test_leaving_its_policies_out_is_an_act_of_its_own(self, elsewhere, world, ana):
         restore = previewed(ana, world, elsewhere)
         shown = text(page(ana.get(review(restore))))
         assert "1 policy needs a decision and will be left out." in shown
-        lines = text(main(page(ana.get(self.step(restore)))))
-        assert "Group: Pilot Ambiguous" in lines
-        assert "1 of 1 still open." in lines
 
-    def test_a_choice_is_saved_and_previewed_again(self, elsewhere, world, ana):
-        restore = previewed(ana, world, elsewhere)
+    def test_a_choice_is_saved_and_kept_and_previewed(self, elsewhere, world, ana):
         chosen = world.sim.objects("/groups")[0]["id"]
-        answer = ana.post(self.step(restore), {"groups-0": f"map:{chosen}"})
-        run = finish_newest(world)
-        assert answer.headers["Location"] == f"/t/contoso/runs/{run.pk}/"
+        step = to_mapping(ana, elsewhere)
+        restore = preview_at(ana, world, ana.post(step, {"groups-0": f"map:{chosen}"}).headers["Location"])
         assert "needs a decision" not in text(page(ana.get(review(restore))))
+        assert "mapped by a person 1" in text(page(ana.get(review(restore))))
         assert f'value="map:{chosen}" selected' in page(ana.get(self.step(restore)))
 
-    def test_leaving_it_out_is_a_choice_and_can_be_taken_back(self, elsewhere, world, ana):
-        restore = previewed(ana, world, elsewhere)
-        ana.post(self.step(restore), {"groups-0": "drop"})
-        finish_newest(world)
-        assert '<option value="drop" selected>' in page(ana.get(self.step(restore)))
-        ana.post(self.step(restore), {"groups-0": ""})
-        finish_newest(world)
-        assert "1 of 1 still open." in text(page(ana.get(self.step(restore))))
+    def test_leaving_it_out_is_a_choice_and_can_be_taken_back(self, elsewhere, ana):
+        step = to_mapping(ana, elsewhere)
+        ana.post(step, {"groups-0": "drop"})
+        assert '<option value="drop" selected>' in page(ana.get(step))
+        ana.post(step, {"groups-0": "", "leave_out": "1"})
+        assert "1 of 1 still open." in text(page(ana.get(step)))
+
+    def test_one_choice_for_all_that_is_open(self, elsewhere, world, ana):
+        chosen = world.sim.objects("/groups")[0]["id"]
+        step = to_mapping(ana, elsewhere)
+        ana.post(step, {"groups-0": "", "all": f"map:{chosen}"})
+        (decided,) = Restore.objects.get().mapping["groups"].values()
+        assert (decided["action"], decided["target"]) == ("map", chosen)
 
     def test_what_was_not_offered_is_refused(self, elsewhere, world, ana):
         restore = previewed(ana, world, elsewhere)
@@ -276,14 +303,30 @@ class TestMapping:
         restore.refresh_from_db()
         assert restore.mapping == before
 
-    def test_before_a_preview_there_is_nothing_to_map_yet(self, lost, ana):
-        draft_of(ana, lost)
-        answer = ana.get(self.step(Restore.objects.get()))
-        assert "A preview finds out what needs mapping." in text(following(ana, answer))
+    def test_where_names_come_from_is_always_said(self, lost, world, ana):
+        world.catalog_policy("Alone")
+        world.work("inventory.sync", types=TYPES)
+        run = world.work("backup_set.capture", policies=[stable_id("catalog", "Alone")], name="Small")
+        small = to_mapping(ana, BackupSet.objects.get(run=run))
+        assert 'data-empty="nothing"' in page(ana.get(small))
+        for step in (to_mapping(ana, lost), small):
+            said = text(page(ana.get(step)))
+            assert "Names come from the cached directory, never from Graph" in said
+            assert "sync groups" in said
+            assert "Targeting is never widened" in said
 
-    def test_when_all_was_found_it_says_so(self, lost, world, ana):
-        restore = previewed(ana, world, lost)
-        assert 'data-empty="nothing"' in page(ana.get(self.step(restore)))
+    def test_a_directory_synchronised_since_is_looked_at_again(self, elsewhere, world, ana):
+        step = to_mapping(ana, elsewhere)
+        world.sim.remove("/groups", world.sim.objects("/groups")[0]["id"])
+        world.work("directory_groups.sync")
+        assert "Group: Pilot Found by name" in text(page(ana.get(step)))
+
+    def test_looking_asks_nothing_of_graph(self, elsewhere, world, ana):
+        step = to_mapping(ana, elsewhere)
+        before = len(world.simulator.journal)
+        page(ana.get(step))
+        page(ana.get(step.replace("mapping", "preview")))
+        assert len(world.simulator.journal) == before
 
 
 class TestWhoMay:

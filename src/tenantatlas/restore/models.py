@@ -9,9 +9,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.tenants.scope import TenantOwned
 
-from .world import Existing
+from .world import Assignments, Existing, RestoreKind
 
 
 class RestoreStatus(models.TextChoices):
@@ -19,7 +20,7 @@ class RestoreStatus(models.TextChoices):
 
     DRAFT = "draft", "Draft"
     SCOPED = "scoped", "Policies chosen"
-    CHECKED = "checked", "Being previewed"
+    CHECKED = "checked", "Checked"
     PREVIEWED = "previewed", "Previewed"
     QUEUED = "queued", "Waiting"
     RUNNING = "running", "Running"
@@ -36,8 +37,22 @@ OPEN_STATUSES = (
 
 
 class Restore(TenantOwned):
-    """One restore: where from, what of it, with which decisions, the plan's hash, and the runs."""
+    """One restore: where from, what of it, with which decisions, the plan's hash, and the runs.
 
+    `tenant_name` and `environment` are the tenant's as they were when the plan was made. `parent` is the
+    restore that this one enables policies of, takes back or repeats.
+    """
+
+    kind = models.CharField(
+        max_length=10,
+        choices=[(each.value, each.value) for each in RestoreKind],
+        default=RestoreKind.RESTORE.value,
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
+    )
+    tenant_name = models.CharField(max_length=120, blank=True)
+    environment = models.CharField(max_length=20, blank=True)
     backup_set = models.ForeignKey("backups.BackupSet", on_delete=models.PROTECT, related_name="+")
     types = models.JSONField(default=list)
     policies = models.JSONField(default=list)
@@ -47,7 +62,21 @@ class Restore(TenantOwned):
     existing = models.CharField(
         max_length=10, choices=[(each.value, each.value) for each in Existing], default=Existing.UPDATE.value
     )
+    #: policy type → what to do with those of its policies that exist, where that is not `existing`
+    existing_by_type = models.JSONField(default=dict)
+    copy_suffix = models.CharField(max_length=60, blank=True)
+    assignments = models.CharField(
+        max_length=10,
+        choices=[(each.value, each.value) for each in Assignments],
+        default=Assignments.BACKED_UP.value,
+    )
     mapping = models.JSONField(default=dict)
+    #: [{"code", "level", "message", "hint"}], and the hash of the choices that they were made for
+    checks = models.JSONField(default=list)
+    checks_scope = models.CharField(max_length=64, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    #: section of the mapping → {id that the policies name: the name that it had}
+    named = models.JSONField(default=dict)
     status = models.CharField(max_length=10, choices=RestoreStatus, default=RestoreStatus.DRAFT)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -59,13 +88,23 @@ class Restore(TenantOwned):
     execute_run = models.ForeignKey(
         "runs.OperationRun", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    #: how its execution ended: the run may be forgotten before the restore is
+    outcome = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in Outcome], blank=True
+    )
     plan_sha256 = models.CharField(max_length=64, blank=True)
     head = models.JSONField(default=dict)
     counts = models.JSONField(default=dict)
     warnings = models.JSONField(default=list)
+    #: what the last preview found for what the policies name, as a mapping file
+    needs = models.JSONField(default=dict)
+    impact = models.JSONField(default=dict)
+    risks = models.JSONField(default=list)
     bound_seconds = models.FloatField(default=0.0)
     previewed_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    #: why it was executed, in the words of who confirmed it
+    reason = models.CharField(max_length=500, blank=True)
     #: [{"item", "id", "name"}]: objects that a lost reply may have made besides ours
     late_twins = models.JSONField(default=list)
 
@@ -75,6 +114,11 @@ class Restore(TenantOwned):
 
     def __str__(self) -> str:
         return f"restore {self.pk}"
+
+    @property
+    def word(self) -> str:
+        """The one word that a pill shows: the outcome, or how far it is."""
+        return self.outcome or self.status
 
 
 class RestoreItem(TenantOwned):

@@ -17,23 +17,21 @@ from tenantatlas.tenants.scope import tenant_scope
 from tenantatlas.tenants.writer import writer_client_for
 
 from .execute import Execution
+from .facts import plan_facts
+from .params import ExecuteParams, PreviewParams
 from .plan import build_plan
 from .planned import Action, PlannedItem
-from .preview import TargetReader, chosen_versions, plan_facts
+from .preview import TargetReader, chosen_versions
 from .queries import find_restore
 from .services import (
-    ExecuteParams,
-    PreviewParams,
     begin_preview,
     check_deletes,
     check_executable,
     check_fresh,
-    load_plan,
     mark_executed,
     mark_executing,
-    mark_preview_failed,
-    store_plan,
 )
+from .stored import load_plan, store_plan
 from .world import item_key
 
 _ALL = 100_000
@@ -92,10 +90,6 @@ class PreviewRestore(Operation[PreviewParams]):
         planned = {item.key: item for item in plan.items}
         for item in items:
             yield _previewed(planned[item.key])
-
-    def ended(self, run: OperationRun) -> None:
-        """A preview without a plan leaves its restore as it was."""
-        mark_preview_failed(run)
 
 
 def _previewed(item: PlannedItem) -> ItemResult:

@@ -28,6 +28,7 @@ from tenantatlas.policies.canonical import digest
 from tenantatlas.policies.model import MASKS, PolicyType, RestoreMode, Step, StepKind, WriteContext
 from tenantatlas.policies.writes.general import is_built_in
 
+from . import assigned, enabling
 from .match import Match, match_sources, same_name
 from .order import ItemSteps, Placed, place_steps
 from .planned import (
@@ -42,11 +43,18 @@ from .planned import (
     placeholders_in,
 )
 from .resolve import Resolution, Resolver, Verdict
-from .world import PLACEHOLDER_MARK, Existing, LiveType, PlanInput, Source, placeholder
-
-CONDITIONAL_ACCESS = "conditionalAccess.policies"
-_ENABLED = "enabled"
-_REPORT_ONLY = "enabledForReportingButNotEnforced"
+from .softening import soften
+from .world import (
+    COPY_SUFFIX,
+    PLACEHOLDER_MARK,
+    Assignments,
+    Existing,
+    LiveType,
+    PlanInput,
+    RestoreKind,
+    Source,
+    placeholder,
+)
 
 
 def build_plan(given: PlanInput) -> Plan:
@@ -61,9 +69,21 @@ def build_plan(given: PlanInput) -> Plan:
         tenant_guid=given.tenant_guid,
         existing=given.existing,
         allow_deletes=given.allow_deletes,
+        choices=_choices(given),
         items=items,
         writes=tuple(_write(each, planner.types, by_key[each.key], first=first) for each in placed),
     )
+
+
+def _choices(given: PlanInput) -> dict[str, Json]:
+    """What was chosen besides what is usual."""
+    chosen: dict[str, tuple[Json, Json]] = {
+        "kind": (given.kind.value, RestoreKind.RESTORE.value),
+        "existing_by_type": ({key: each.value for key, each in given.existing_by_type.items()}, {}),
+        "copy_suffix": (given.copy_suffix, COPY_SUFFIX),
+        "assignments": (given.assignments.value, Assignments.BACKED_UP.value),
+    }
+    return {name: value for name, (value, usual) in chosen.items() if value != usual}
 
 
 def types_needed(sources: tuple[Source, ...]) -> tuple[PolicyType, ...]:
@@ -100,7 +120,9 @@ class _Planner:
         self.given = given
         self.types = {policy_type.key: policy_type for policy_type in registry.all_types()}
         self.types |= {source.policy_type.key: source.policy_type for source in given.sources}
-        self.sources = {source.key: source for source in given.sources}
+        self.sources = {
+            source.key: assigned.without_assignments(source, given.assignments) for source in given.sources
+        }
         self.matches = match_sources(given)
         self.steps: dict[str, ItemSteps] = {}
         self._items: dict[str, PlannedItem] = {}
@@ -128,7 +150,7 @@ class _Planner:
         kind, source_id = self.sources[key].policy_type.key, self.sources[key].source_id
         if key in self._path:
             live_id = self.matches[key].live_id
-            if live_id and self.given.existing in (Existing.UPDATE, Existing.SKIP):
+            if live_id and self.given.existing_of(kind) in (Existing.UPDATE, Existing.SKIP):
                 return _found_live(kind, source_id, live_id)
             return self._circle(key)
         item = self.item(key)
@@ -169,14 +191,38 @@ class _Planner:
         if trouble is not None:
             return trouble
         body = live.bodies.get(match.live_id)
-        if body is not None and not self._mapped_by_person(source) and _same(source, source.body, body):
+        if self.given.kind is RestoreKind.ENABLE:
+            return self._decide_enabling(source, match, body)
+        plain = assigned.with_assignments(source, self.given.assignments, body)
+        if body is not None and not self._mapped_by_person(source) and _same(source, plain, body):
             return _unchanged(source, match, body)
-        if match.is_ambiguous and self.given.existing in (Existing.UPDATE, Existing.RECREATE):
+        existing = self.given.existing_of(source.policy_type.key)
+        if match.is_ambiguous and existing in (Existing.UPDATE, Existing.RECREATE):
             return _ambiguous(source, match)
-        if self.given.existing is Existing.SKIP and (match.live_id or match.is_ambiguous):
+        if existing is Existing.SKIP and (match.live_id or match.is_ambiguous):
             item = _base(source, Action.SKIP, "exists", "It is in the tenant already.")
             return replace(item, live_id=match.live_id)
         return self._decide_write(source, match, body)
+
+    def _decide_enabling(self, source: Source, match: Match, body: Json) -> PlannedItem:
+        decided = enabling.enabled(source, match, body)
+        if isinstance(decided, Reason):
+            return replace(_base(source, Action.CANNOT, decided.code, decided.message), live_id=match.live_id)
+        if decided is None:
+            return _unchanged(source, match, body)
+        self.steps[source.key] = ItemSteps(
+            key=source.key,
+            policy_type=source.policy_type,
+            steps=(_at(enabling.STEP, f"{source.policy_type.path}/{match.live_id}"),),
+            needs=frozenset(),
+        )
+        return replace(
+            _base(source, Action.UPDATE),
+            live_id=match.live_id,
+            expects=digest(source.policy_type, body),
+            wanted=decided,
+            live=body,
+        )
 
     def _mapped_by_person(self, source: Source) -> bool:
         found = references.find(source.policy_type, source.body)
@@ -198,7 +244,7 @@ class _Planner:
         if rewritten.refused:
             reasons = tuple(Reason(code="mapping", message=message) for message in rewritten.refused)
             return replace(base, action=Action.CANNOT, reasons=reasons, live_id=match.live_id)
-        wanted = rewritten.body
+        wanted = assigned.with_assignments(source, self.given.assignments, body, wanted=rewritten.body)
         if body is not None and _same(source, wanted, body):
             return replace(_unchanged(source, match, body), links=base.links, needs=base.needs)
         return self._write(source, match, replace(base, wanted=wanted, live=body))
@@ -213,8 +259,9 @@ class _Planner:
         if isinstance(way, Reason):
             action = Action.SKIP if way.code == "built_in" and match.live_id else Action.CANNOT
             return replace(base, action=action, reasons=(way,), live_id=match.live_id, wanted=None)
-        wanted, notes = _soften(source.policy_type, base.wanted)
+        wanted, notes = soften(source.policy_type, base.wanted)
         if way is Action.COPY:
+            wanted = assigned.for_copy(source, self.given.assignments, wanted)
             wanted = {**wanted, source.policy_type.name_field: self._names.free_for(source)}
         live = base.live if way in (Action.UPDATE, Action.RECREATE) else None
         steps = self._steps(source.policy_type, wanted, live, way)
@@ -269,6 +316,7 @@ class _NamesTaken:
     """Finds free names for copies."""
 
     def __init__(self, given: PlanInput) -> None:
+        self._suffix = given.copy_suffix
         self._taken: dict[str, set[str]] = {}
         for source in given.sources:
             key, field = source.policy_type.key, source.policy_type.name_field
@@ -279,9 +327,9 @@ class _NamesTaken:
     def free_for(self, source: Source) -> str:
         """`Name - restored`, or the first `Name - restored 2`, `3` … that nobody has."""
         taken = self._taken[source.policy_type.key]
-        name, number = f"{source.name} - restored", 2
+        name, number = f"{source.name}{self._suffix}", 2
         while name in taken:
-            name, number = f"{source.name} - restored {number}", number + 1
+            name, number = f"{source.name}{self._suffix} {number}", number + 1
         taken.add(name)
         return name
 
@@ -343,23 +391,8 @@ def _same(source: Source, wanted: Json, live: Json) -> bool:
     found = digest(policy_type, live)
     if found == digest(policy_type, wanted):
         return True
-    softened, notes = _soften(policy_type, wanted)
+    softened, notes = soften(policy_type, wanted)
     return bool(notes) and found == digest(policy_type, softened)
-
-
-def _soften(policy_type: PolicyType, wanted: Json) -> tuple[Json, tuple[str, ...]]:
-    """Conditional access that was enabled comes back report-only."""
-    if policy_type.key != CONDITIONAL_ACCESS or wanted.get("state") != _ENABLED:
-        return wanted, ()
-    notes = ["It was enabled and comes back report-only. Enabling it is a step of its own."]
-    if not _excludes_somebody(wanted):
-        notes.append("It excludes nobody: exclude an emergency account before you enable it.")
-    return {**wanted, "state": _REPORT_ONLY}, tuple(notes)
-
-
-def _excludes_somebody(wanted: Json) -> bool:
-    users = (wanted.get("conditions") or {}).get("users") or {}
-    return any(users.get(name) for name in ("excludeUsers", "excludeGroups", "excludeRoles"))
 
 
 def _objections(source: Source) -> tuple[Reason, ...]:
@@ -407,11 +440,12 @@ def _way(source: Source, match: Match, given: PlanInput) -> Action | Reason:
         return _way_of_fixed(source, match, built_in=built_in)
     if not match.live_id and not match.is_ambiguous:
         return Action.CREATE
-    if given.existing is Existing.RECREATE and not given.allow_deletes:
+    existing = given.existing_of(source.policy_type.key)
+    if existing is Existing.RECREATE and not given.allow_deletes:
         return Reason(
             code="deletes_off", message="Recreating deletes it first, and this tenant does not allow deletes."
         )
-    return Action(given.existing.value)
+    return Action(existing.value)
 
 
 def _way_of_fixed(source: Source, match: Match, *, built_in: bool) -> Action | Reason:

@@ -217,6 +217,8 @@ class Plan:
     allow_deletes: bool
     items: tuple[PlannedItem, ...]
     writes: tuple[PlannedWrite, ...]
+    #: what else was chosen, where it is not what is usual
+    choices: Mapping[str, Json] = field(default_factory=dict)
 
     def head(self) -> Json:
         """What the hash covers besides items and writes."""
@@ -225,6 +227,7 @@ class Plan:
             "tenant": self.tenant_guid,
             "existing": self.existing.value,
             "allow_deletes": self.allow_deletes,
+            **self.choices,
         }
 
     def lines(self) -> Iterator[bytes]:

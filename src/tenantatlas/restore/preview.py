@@ -11,7 +11,6 @@ written.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,6 @@ from tenantatlas.core.errors import AtlasError, InputError
 from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.graph.client import GraphClient, stop_waiting_when
-from tenantatlas.graph.limits import bound_seconds
 from tenantatlas.graph.policies import Row, check_many, read_documents
 from tenantatlas.inventory.listing import CollectionRead, choose_collections, read_collection
 from tenantatlas.inventory.models import ReadStatus
@@ -39,11 +37,9 @@ from tenantatlas.tenants.models import Tenant
 from .mapping import read_mapping
 from .match import match_sources
 from .models import RestoreItem
+from .params import PreviewParams
 from .plan import check_paths, ids_named, types_needed
-from .planned import MAKING, WRITING, Action, Plan
 from .resolve import ids_to_check
-from .services import PlanFacts, PreviewParams
-from .settle import read_by_list
 from .world import Existence, LiveType, PlanInput, Source, item_key
 
 T = TypeVar("T")
@@ -122,7 +118,11 @@ class TargetReader:
         given = PlanInput(
             tenant_guid=self.tenant.tenant_guid,
             graph_url=self.client.target.cloud.graph_url,
+            kind=params.kind,
             existing=params.existing,
+            existing_by_type=params.existing_by_type,
+            copy_suffix=params.copy_suffix,
+            assignments=params.assignments,
             allow_deletes=self.tenant.allow_deletes,
             sources=sources,
             siblings=self._siblings(params, sources, named),
@@ -333,46 +333,3 @@ def _successors() -> dict[str, str]:
     """Which id an earlier restore gave to a policy; the latest one counts."""
     made = RestoreItem.objects.exclude(created_id="").order_by("pk")
     return dict(made.values_list("key", "created_id"))
-
-
-def plan_facts(plan: Plan, given: PlanInput, *, share: float) -> PlanFacts:
-    """How much reading and time the execution takes, and what a person should know first."""
-    reads: Counter[str] = Counter()
-    looks = Counter(
-        (item.type_key, 2 if item.action in MAKING else 3) for item in plan.items if item.action in WRITING
-    )
-    for (type_key, times), items in looks.items():
-        policy_type = get_type(type_key)
-        reads[policy_type.family] += times * _reads_of(policy_type, items)
-    return PlanFacts(
-        reads=sum(reads.values()),
-        bound_seconds=_bound(plan, reads, share=share),
-        warnings=tuple(_warnings(plan, given)),
-    )
-
-
-def _reads_of(policy_type: PolicyType, items: int) -> int:
-    """How many requests reading so many policies takes; those that are read with one list take one."""
-    if read_by_list(policy_type):
-        return 1
-    return items * (1 + sum(not part.for_each for part in policy_type.parts))
-
-
-def _bound(plan: Plan, reads: Counter[str], *, share: float) -> float:
-    """Families go side by side, phases one after the other; reading goes on beside the writes."""
-    by_phase: dict[int, Counter[str]] = {}
-    for write in plan.writes:
-        by_phase.setdefault(write.phase, Counter())[write.family] += 1
-    writing = sum(bound_seconds({}, writes, share) for writes in by_phase.values())
-    return max(writing, bound_seconds(reads, plan.writes_by_family(), share))
-
-
-def _warnings(plan: Plan, given: PlanInput) -> Iterator[str]:
-    for policy_type in {source.policy_type.key: source.policy_type for source in given.sources}.values():
-        failed = given.live_of(policy_type.key).failed
-        if failed:
-            yield f"{policy_type.label} could not be read: {failed}"
-    if not given.groups and any(need.kind == "groups" for need in plan.needs()):
-        yield "No group is known here yet: synchronise the directory (`tenantatlas directory sync`)."
-    if any(item.action is Action.RECREATE for item in plan.items):
-        yield "Recreated policies get new ids: scripts run again, certificates are issued again."

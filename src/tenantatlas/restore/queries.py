@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from tenantatlas.backups.models import PolicyVersion, SetEntry
 from tenantatlas.core import json
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
@@ -21,7 +22,8 @@ from tenantatlas.policies.secret_values import secret_places
 from tenantatlas.runs.models import RunItem
 
 from .models import Restore, RestoreItem, WriteRecord
-from .services import open_item
+from .params import PreviewParams
+from .stored import open_item
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -78,7 +80,7 @@ class ShownItem:
 
 def find_restore(number: int) -> Restore:
     """A restore of the tenant in scope."""
-    found = Restore.objects.filter(pk=number).select_related("tenant", "backup_set").first()
+    found = Restore.objects.filter(pk=number).select_related("tenant", "backup_set", "preview_run").first()
     if found is None:
         raise NotFound(f"There is no restore {number} here.", hint="Preview one first.")
     return found
@@ -133,10 +135,33 @@ def shown_writes(restore: Restore) -> list[ShownWrite]:
     """Every write of the plan, in order, with secrets replaced."""
     found = []
     for row in planned_items(restore).filter(writes__gt=0).select_related("restore__tenant"):
-        opened = open_item(row)
-        hidden = _Hidden(get_type(row.type_key), opened["item"]["wanted"])
-        found += [_shown_write(row, facts, hidden) for facts in opened["writes"]]
+        found += writes_of(row)
     return sorted(found, key=lambda write: write.n)
+
+
+def writes_of(row: RestoreItem) -> list[ShownWrite]:
+    """The writes for one policy, in order, with secrets replaced."""
+    if not row.writes:
+        return []
+    opened = open_item(row)
+    hidden = _Hidden(get_type(row.type_key), opened["item"]["wanted"])
+    return [
+        _shown_write(row, facts, hidden) for facts in sorted(opened["writes"], key=lambda each: each["n"])
+    ]
+
+
+def types_chosen(params: PreviewParams) -> list[PolicyType]:
+    """The policy types of what was chosen, by label."""
+    versions = PolicyVersion.objects.filter(pk=params.version) if params.version else None
+    if versions is None:
+        entered = SetEntry.objects.filter(backup_set_id=params.set)
+        versions = PolicyVersion.objects.filter(pk__in=entered.values("version"))
+        if params.types:
+            versions = versions.filter(type_key__in=params.types)
+        if params.policies:
+            versions = versions.filter(graph_id__in=params.policies)
+    keys = versions.values_list("type_key", flat=True).distinct()
+    return sorted((get_type(key) for key in keys), key=lambda each: each.label)
 
 
 class _Hidden:
@@ -198,12 +223,21 @@ def restore_facts(restore: Restore) -> dict[str, Json]:
     return {
         "restore": restore.pk,
         "set": restore.backup_set_id,
+        "kind": restore.kind,
+        "parent": restore.parent_id,
+        "tenant": restore.tenant_name,
+        "environment": restore.environment,
         "status": restore.status,
+        "outcome": restore.outcome,
+        "reason": restore.reason,
         "plan_sha256": restore.plan_sha256,
         "expires_at": restore.expires_at.isoformat() if restore.expires_at else None,
         "counts": restore.counts,
         "bound_seconds": round(restore.bound_seconds, 1),
         "warnings": restore.warnings,
+        "checks": restore.checks,
+        "risks": restore.risks,
+        "impact": restore.impact,
         "late_twins": restore.late_twins,
     }
 

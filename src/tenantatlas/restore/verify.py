@@ -38,14 +38,16 @@ class Comparison:
     digest: str = ""
 
 
-def compare(policy_type: PolicyType, *, wanted: Json, live: Json, besides: Iterable[str] = ()) -> Comparison:
-    """Compare an object with its promise, leaving aside what is not written yet."""
+def compare(
+    policy_type: PolicyType, *, wanted: Json, live: Json, besides: Iterable[str] = (), strictly: bool = False
+) -> Comparison:
+    """Compare an object with its promise, leaving aside what is not written yet; strictly: no rewrites."""
     aside = tuple(besides)
     forms = [paths.remove(canonical_form(policy_type, body), aside) for body in (wanted, live)]
     found = digest(policy_type, live)
     if same(*forms):
         return Comparison(finding=Finding.EQUAL, digest=found)
-    rewrites = policy_type.restore.rewrites
+    rewrites = () if strictly else policy_type.restore.rewrites
     equal_but_rewrites = same(*(paths.remove(form, rewrites) for form in forms))
     listed = tuple(each.path for each in differences(policy_type, wanted, live))
     shown = tuple(path for path in listed if path.split(".")[0].split("[")[0] not in aside)

@@ -21,6 +21,7 @@ from .models import Restore
 from .planned import fill_body
 from .settle import Listings, read_live
 from .verify import Comparison, compare
+from .world import RestoreKind
 
 #: What reading one policy gives.
 Outcome = Document | AtlasError
@@ -79,7 +80,10 @@ class Work:
     def compare(self, hand: Hand, document: Document, *, besides: Iterable[str] = ()) -> Comparison:
         """What was read, beside the promise."""
         live = compose(hand.policy_type, document)
-        return compare(hand.policy_type, wanted=self.wanted(hand), live=live, besides=besides)
+        enabling = self.restore.kind == RestoreKind.ENABLE
+        return compare(
+            hand.policy_type, wanted=self.wanted(hand), live=live, besides=besides, strictly=enabling
+        )
 
     def read_one(self, hand: Hand, *, then: Callable[[Outcome], None]) -> None:
         """Read the policy as it is now; an error that ends all work is taken care of."""

@@ -16,6 +16,9 @@ from tenantatlas.policies.model import PolicyType
 
 from .mapping import Decisions
 
+#: What the name of a copy ends with, unless a person chose something else.
+COPY_SUFFIX = " - restored"
+
 
 class Existing(StrEnum):
     """What to do with a policy that is in the target already."""
@@ -24,6 +27,22 @@ class Existing(StrEnum):
     RECREATE = "recreate"
     COPY = "copy"
     SKIP = "skip"
+
+
+class Assignments(StrEnum):
+    """Which assignments the restored policies end with."""
+
+    BACKED_UP = "backed-up"
+    NONE = "none"
+    KEEP = "keep"
+
+
+class RestoreKind(StrEnum):
+    """What a restore is for: putting versions back, enforcing conditional access, or taking one back."""
+
+    RESTORE = "restore"
+    ENABLE = "enable"
+    UNDO = "undo"
 
 
 class Existence(StrEnum):
@@ -68,7 +87,12 @@ class PlanInput:
 
     tenant_guid: str
     graph_url: str
+    kind: RestoreKind = RestoreKind.RESTORE
     existing: Existing = Existing.UPDATE
+    #: policy type → what to do with its policies, where that is not `existing`
+    existing_by_type: Mapping[str, Existing] = field(default_factory=dict)
+    copy_suffix: str = COPY_SUFFIX
+    assignments: Assignments = Assignments.BACKED_UP
     allow_deletes: bool = False
     sources: tuple[Source, ...]
     #: versions of the same set that are not restored: they tell who is who
@@ -82,6 +106,10 @@ class PlanInput:
     mapping: Decisions = field(default_factory=dict)
     #: item key → the id that an earlier restore gave to that policy
     successors: Mapping[str, str] = field(default_factory=dict)
+
+    def existing_of(self, type_key: str) -> Existing:
+        """What to do with policies of that type that are in the target already."""
+        return self.existing_by_type.get(type_key, self.existing)
 
     def live_of(self, type_key: str) -> LiveType:
         """What the target has of that type."""

@@ -1,37 +1,47 @@
 """`tenantatlas restore`: preview, decide, execute, look back.
 
 restore preview -t SLUG --set SET      what would be written; its own run
+restore check RESTORE                  the checks, made again from the database
 restore plan RESTORE                   every write of it
 restore mapping RESTORE                what needs deciding, as a file to fill in
 restore execute RESTORE --plan SHA256 --confirm SLUG
 restore show RESTORE                   every policy with its outcome
+restore enable RESTORE --policy ID     preview enforcing what came back report-only
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
+from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.cli.files import read_text_file
 from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
 from tenantatlas.cli.session import TenantOption, WaitOption, in_tenant, in_tenant_of
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.cli.words import PolicyOption, TypesOption, split_words
+from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
 from tenantatlas.restore import queries
+from tenantatlas.restore.enablement import enable_params
+from tenantatlas.restore.looks import Level
 from tenantatlas.restore.mapping import load_mapping
 from tenantatlas.restore.models import Restore
+from tenantatlas.restore.params import ExecuteParams, PreviewParams
 from tenantatlas.restore.planned import Action
-from tenantatlas.restore.services import ExecuteParams, PreviewParams, mapping_of
-from tenantatlas.restore.world import Existing
+from tenantatlas.restore.services import make_checks
+from tenantatlas.restore.stored import mapping_of
+from tenantatlas.restore.world import COPY_SUFFIX, Assignments, Existing
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.tenants.queries import require_capability
 
 _ITEM_COLUMNS = ("type", "name", "action", "state", "message")
+_CHECK_COLUMNS = ("level", "message", "hint")
 _WRITE_COLUMNS = ("n", "method", "path", "name", "why")
 _SHOWN_SECONDS = 60
 
@@ -42,11 +52,11 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Put policies back.", no_args_is_help=True)
     app.add_typer(group, name="restore")
-    for command in (preview, plan, mapping, execute, show):
+    for command in (preview, check, plan, mapping, execute, show, enable):
         group.command(name=command.__name__)(command)
 
 
-def preview(
+def preview(  # noqa: PLR0913 - the options of the command are its arguments
     *,
     tenant: TenantOption,
     set_: Annotated[int, typer.Option("--set", metavar="SET", help="The backup set to restore from.")],
@@ -56,6 +66,14 @@ def preview(
     existing: Annotated[
         Existing, typer.Option(help="What to do with policies that are in the tenant and differ.")
     ] = Existing.UPDATE,
+    existing_for: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE=WAY", help="Another way for one policy type; may be given again."),
+    ] = None,
+    assignments: Annotated[
+        Assignments, typer.Option(help="Which assignments the policies end with.")
+    ] = Assignments.BACKED_UP,
+    copy_suffix: Annotated[str, typer.Option(help="What the name of a copy ends with.")] = COPY_SUFFIX,
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions, as `restore mapping` prints them.")
     ] = None,
@@ -69,9 +87,26 @@ def preview(
             policies=tuple(split_words(policy)),
             version=version,
             existing=existing,
+            existing_by_type=_ways(existing_for or ()),
+            assignments=assignments,
+            copy_suffix=copy_suffix,
             mapping=_mapping_file(mapping) if mapping else {},
         )
         start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def _ways(given: Iterable[str]) -> dict[str, Existing]:
+    found = {}
+    for each in given:
+        key, _, way = each.partition("=")
+        if way not in list(Existing):
+            raise InputError(
+                f"{each} is not a policy type and a way.",
+                hint=f"Write TYPE=WAY with one of {', '.join(Existing)}.",
+                details={"field": "existing_for"},
+            )
+        found[key.strip()] = Existing(way)
+    return found
 
 
 def _mapping_file(path: Path) -> dict[str, Any]:
@@ -90,11 +125,16 @@ def _previewed(run: OperationRun) -> dict[str, Json]:
         _explain(restore)
     else:
         facts["counts"] = run.counts
-    del facts["status"]
+    del facts["status"], facts["outcome"]
     return facts
 
 
 def _explain(restore: Restore) -> None:
+    for check in restore.checks:
+        if check["level"] != Level.SAFE:
+            note(f"{check['level']}: {check['message']} {check['hint']}".rstrip())
+    for risk in restore.risks:
+        note(f"risk ({risk['severity']}): {risk['message']}")
     for warning in restore.warnings:
         note(f"warning: {warning}")
     if restore.counts.get(Action.UNDECIDED.value):
@@ -110,6 +150,15 @@ def _duration(seconds: float) -> str:
     if seconds < _SHOWN_SECONDS:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / _SHOWN_SECONDS)} min"
+
+
+def check(restore: RestoreArgument) -> None:
+    """Make the checks of a restore again, from the database only, and print them."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        require_capability(session.user, session.tenant, Capability.RESTORE_PREVIEW)
+        row = queries.find_restore(found.pk)
+        make_checks(row)
+        print_rows(row.checks, columns=_CHECK_COLUMNS, empty="Nothing was found to check.")
 
 
 def plan(restore: RestoreArgument) -> None:
@@ -137,11 +186,12 @@ def execute(
     *,
     plan: Annotated[str, typer.Option(metavar="SHA256", help="The hash of the plan that you have seen.")],
     confirm: Annotated[str, typer.Option(metavar="SLUG", help="The tenant's name, to confirm.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the audit log.")] = "",
     wait: WaitOption = False,
 ) -> None:
     """Write exactly the previewed plan, and read everything back."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
-        params = ExecuteParams(restore=found.pk, plan=plan.strip().lower(), confirm=confirm)
+        params = ExecuteParams(restore=found.pk, plan=plan.strip().lower(), confirm=confirm, reason=reason)
         start_and_wait("restore.execute", session, params=params, wait=wait, extra=_executed)
 
 
@@ -150,6 +200,20 @@ def _executed(run: OperationRun) -> dict[str, Json]:
     for twin in restore.late_twins:
         note(f"warning: {twin['name']} may exist twice: look at {twin['id']}.")
     return {"restore": restore.pk, "set": restore.backup_set_id, "late_twins": restore.late_twins}
+
+
+def enable(
+    restore: RestoreArgument,
+    *,
+    policy: Annotated[
+        list[str], typer.Option(metavar="ID", help="The policy, by the id it has or had; may be given again.")
+    ],
+    wait: WaitOption = False,
+) -> None:
+    """Preview enforcing conditional access that came back report-only. Execute it like any restore."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        params = enable_params(queries.find_restore(found.pk), split_words(policy))
+        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
 
 
 def show(restore: RestoreArgument) -> None:

@@ -1,0 +1,296 @@
+"""The first steps of a restore: where from, which policies, with which options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.backups.models import SetEntry, SetStatus
+from tenantatlas.backups.queries import find_set, find_version, set_entries, set_list, set_row
+from tenantatlas.core.errors import Conflict, InputError
+from tenantatlas.core.json import Json
+from tenantatlas.policies.model import PolicyType, RestoreMode
+from tenantatlas.policies.registry import get_type
+from tenantatlas.restore import queries, services
+from tenantatlas.restore.models import Restore
+from tenantatlas.restore.params import PreviewParams
+from tenantatlas.restore.world import Assignments, Existing
+from tenantatlas.tenants.permissions import Held, Need
+from tenantatlas.tenants.queries import latest_report
+from tenantatlas.web import filters
+from tenantatlas.web.requests import TenantRequest, require
+from tenantatlas.web.words import platform_words
+
+from .restore_frame import Problem, draft_of, save, show_step
+
+SETS_OFFERED = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One line of the options step."""
+
+    value: str
+    label: str
+    note: str
+
+
+EXISTING = (
+    Choice(value="update", label="Update in place", note="The policy keeps its id: nothing runs again."),
+    Choice(
+        value="recreate",
+        label="Delete and create again",
+        note="A new id: scripts run again, certificates are issued again. Needs deletes allowed.",
+    ),
+    Choice(value="copy", label="Create a copy with a new name", note="What is there stays as it is."),
+    Choice(value="skip", label="Skip", note="Only what is missing is created."),
+)
+ASSIGNMENTS = (
+    Choice(
+        value="backed-up",
+        label="As backed up",
+        note="Mapped where groups or filters are others here. Targeting is never widened.",
+    ),
+    Choice(
+        value="none",
+        label="None",
+        note="Policies end without assignments; those that are there lose theirs.",
+    ),
+    Choice(
+        value="keep",
+        label="Keep live",
+        note="Policies that are there keep what they have; those that are made get none.",
+    ),
+)
+
+
+# ── Source ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@require_http_methods(["GET", "POST"])
+def restore_source(request: TenantRequest) -> HttpResponse:
+    """Which backup set, or which version, to restore from; of a new restore or of a draft."""
+    require(request, Capability.RESTORE_PREVIEW)
+    problems = []
+    given = request.POST if request.method == "POST" else request.GET
+    draft = draft_of(number) if (number := _number(given.get("restore", ""))) else None
+    if request.method == "POST":
+        version, chosen = (_number(request.POST.get(name, "")) for name in ("version", "set"))
+        if version:
+            return _begin_with_version(request, version, draft)
+        if chosen:
+            return _begin(request, chosen, draft)
+        problems = [Problem(field="sets", message="Choose a backup set.")]
+    version_id = filters.number(request, "version") or (draft.version_id if draft else 0)
+    context: dict[str, Json] = {
+        "restore": draft,
+        "sets": [set_row(each) for each in set_list().exclude(status=SetStatus.CAPTURING)[:SETS_OFFERED]],
+        "chosen": filters.number(request, "set") or (draft.backup_set_id if draft else 0),
+        "version": find_version(version_id) if version_id else None,
+    }
+    return show_step(request, "Source", context, problems=problems)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 18 else 0  # noqa: PLR2004 - digits of a database id
+
+
+def _begin(request: TenantRequest, backup_set: int, draft: Restore | None) -> HttpResponse:
+    """A draft from the set; when policies were ticked on the set's page, they are not asked for again."""
+    ticked = tuple(request.POST.getlist("policy"))
+    if draft is not None and draft.backup_set_id == backup_set and not draft.version_id:
+        return redirect("restore_policies", slug=request.tenant.slug, restore_id=draft.pk)
+    params = PreviewParams(set=backup_set, policies=ticked)
+    draft = services.save_draft(request.tenant, params, actor=request.user, restore=draft)
+    following = "restore_options" if ticked else "restore_policies"
+    return redirect(following, slug=request.tenant.slug, restore_id=draft.pk)
+
+
+def _begin_with_version(request: TenantRequest, number: int, draft: Restore | None) -> HttpResponse:
+    version = find_version(number)
+    if draft is None or draft.version_id != version.pk:
+        entry = SetEntry.objects.filter(policy_id=version.policy_id).order_by("-backup_set_id").first()
+        if entry is None:
+            raise Conflict(
+                "No backup set holds this policy, so what it refers to is not known.",
+                hint="Take a backup of the policy first.",
+            )
+        params = PreviewParams(set=entry.backup_set_id, policies=(version.graph_id,), version=version.pk)
+        draft = services.save_draft(request.tenant, params, actor=request.user, restore=draft)
+    return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
+
+
+# ── Policies ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@require_http_methods(["GET", "POST"])
+def restore_policies(request: TenantRequest, restore_id: int) -> HttpResponse:
+    """Which policies of the set."""
+    require(request, Capability.RESTORE_PREVIEW)
+    draft = draft_of(restore_id)
+    entries = list(set_entries(find_set(draft.backup_set_id)).select_related("version", "policy"))
+    problems = []
+    if request.method == "POST":
+        everything = request.POST.get("scope") == "all"
+        ticked = () if everything else _ticked(request, entries)
+        if everything or ticked:
+            save(request, draft, types=(), policies=ticked, version=0)
+            return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
+        problems = [Problem(field="scope-ticked", message="Tick at least one policy, or choose all of them.")]
+    chosen = set(draft.policies)
+    groups = list(_by_type(request, entries, chosen))
+    parts = {
+        "Policies": [group for group in groups if not group.foundation],
+        "Foundations: other policies refer to these": [group for group in groups if group.foundation],
+    }
+    context: dict[str, Json] = {
+        "restore": draft,
+        "parts": [(title, members) for title, members in parts.items() if members],
+        "total": len(entries),
+        "only_ticked": bool(chosen or problems),
+    }
+    return show_step(request, "Policies", context, problems=problems)
+
+
+def _ticked(request: TenantRequest, entries: Iterable[SetEntry]) -> tuple[str, ...]:
+    """The policies ticked one by one, and those of the types ticked whole; what is not there is dropped."""
+    singly, whole = set(request.POST.getlist("policy")), set(request.POST.getlist("type"))
+    versions = [entry.version for entry in entries]
+    return tuple(each.graph_id for each in versions if each.graph_id in singly or each.type_key in whole)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformGroup:
+    """The policies of one type for one platform, each with whether it is ticked."""
+
+    label: str
+    entries: tuple[tuple[SetEntry, bool], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeGroup:
+    """The policies of one type in the set; `obstacle` says why none of them can be put back."""
+
+    key: str
+    label: str
+    foundation: bool
+    obstacle: str
+    note: str
+    lacking: tuple[str, ...]
+    platforms: tuple[PlatformGroup, ...]
+    count: int
+    ticked: int
+
+
+def _by_type(request: TenantRequest, entries: Iterable[SetEntry], chosen: set[str]) -> Iterator[TypeGroup]:
+    lacking = _lacking_permissions(request)
+    for key, rows in groupby(entries, key=lambda entry: str(entry.version.type_key)):
+        policy_type = get_type(key)
+        mine = [(entry, entry.version.graph_id in chosen) for entry in rows]
+        obstacle, note = _mode_words(policy_type)
+        yield TypeGroup(
+            key=key,
+            label=policy_type.label,
+            foundation=policy_type.foundation,
+            obstacle=obstacle,
+            note=note,
+            lacking=tuple(lacking.get(key, ())),
+            platforms=_by_platform(mine),
+            count=len(mine),
+            ticked=sum(is_ticked for _, is_ticked in mine),
+        )
+
+
+def _by_platform(entries: list[tuple[SetEntry, bool]]) -> tuple[PlatformGroup, ...]:
+    found: dict[str, list[tuple[SetEntry, bool]]] = {}
+    for entry, is_ticked in entries:
+        found.setdefault(platform_words(entry.policy.platform), []).append((entry, is_ticked))
+    return tuple(PlatformGroup(label=label, entries=tuple(found[label])) for label in sorted(found))
+
+
+def _mode_words(policy_type: PolicyType) -> tuple[str, str]:
+    """(why policies of this type cannot be put back, what to know when they are)."""
+    rule = policy_type.restore
+    if rule.mode is RestoreMode.BACKUP_ONLY:
+        return rule.reason or "These are kept, not put back.", ""
+    if rule.mode is RestoreMode.UPDATE_ONLY:
+        return "", rule.reason or "Only updated where they exist."
+    return "", rule.reason
+
+
+def _lacking_permissions(request: TenantRequest) -> dict[str, list[str]]:
+    """The permissions to restore that the newest report misses, by policy type."""
+    report = latest_report(request.tenant)
+    found: dict[str, list[str]] = {}
+    for row in report.rows if report else ():
+        if row["for"] == Need.RESTORE and row["state"] == Held.MISSING:
+            for key in row["types"]:
+                found.setdefault(key, []).append(row["permission"])
+    return found
+
+
+# ── Options ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@require_http_methods(["GET", "POST"])
+def restore_options(request: TenantRequest, restore_id: int) -> HttpResponse:
+    """What to do with policies that are in the tenant already; leaving the step makes the checks."""
+    require(request, Capability.RESTORE_PREVIEW)
+    draft = draft_of(restore_id)
+    types = queries.types_chosen(services.choice_of(draft))
+    problems: list[Problem] = []
+    if request.method == "POST":
+        problems, chosen = _options(request, types)
+        if not problems:
+            services.make_checks(save(request, draft, **chosen))
+            return redirect("restore_mapping", slug=request.tenant.slug, restore_id=draft.pk)
+    context: dict[str, Json] = {
+        "restore": draft,
+        "choices": EXISTING,
+        "assignments": ASSIGNMENTS,
+        "suffix": services.choice_of(draft).copy_suffix.strip(),
+        "types": [
+            (each.key, each.label, draft.existing_by_type.get(each.key, ""))
+            for each in types
+            if each.restore.mode is RestoreMode.FULL
+        ],
+    }
+    return show_step(request, "Options", context, problems=problems)
+
+
+def _options(request: TenantRequest, types: Iterable[PolicyType]) -> tuple[list[Problem], dict[str, object]]:
+    """Every problem of the form, and what was chosen."""
+    given = request.POST
+    problems = []
+    ways = {each.value for each in Existing}
+    existing, assignments = given.get("existing", ""), given.get("assignments", Assignments.BACKED_UP.value)
+    if existing not in ways:
+        problems.append(
+            Problem(field="existing-update", message="Choose what to do with policies that exist.")
+        )
+    if assignments not in {each.value for each in Assignments}:
+        problems.append(Problem(field="assignments-backed-up", message="Choose what to do with assignments."))
+    by_type = {each.key: given.get(f"type-{each.key}", "") for each in types}
+    for key, way in by_type.items():
+        if way and way not in ways:
+            problems.append(Problem(field=f"type-{key}", message=f"Choose one of the list for {key}."))
+    suffix = given.get("suffix", "").strip()
+    chosen: dict[str, object] = {}
+    try:
+        if not problems:
+            chosen = {
+                "existing": Existing(existing),
+                "assignments": Assignments(assignments),
+                "existing_by_type": {key: Existing(way) for key, way in by_type.items() if way},
+                **({"copy_suffix": f" {suffix}"} if suffix else {}),
+            }
+            PreviewParams(set=0, **chosen)  # type: ignore[arg-type]  # the values above, by name
+    except InputError as error:
+        problems.append(Problem(field="suffix", message=error.message, hint=error.hint))
+    return problems, chosen
