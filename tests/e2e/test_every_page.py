@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +10,6 @@ from playwright.sync_api import Browser, Page
 
 from .browsing import Visit, visiting
 from .site import Site
-from .story import Told
 from .walking import unfound, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -81,14 +79,11 @@ def lost_by_tab(page: Page) -> list[str]:
     return wrong
 
 
-def test_no_page_keeps_anybody_out(visit: Visit, told: Told, site: Site) -> None:
+def test_no_page_keeps_anybody_out(visit: Visit, site: Site) -> None:
     """Each page that the URL map has, where the story left something to show."""
+    visit.open("restore/new/")
+    visit.press("Next: policies")  # a draft that has steps to go to
     found = walk(visit.page.context.request, site.url, site.page().removeprefix(site.url))
-    for path in {urlsplit(path).path for path in told.paths.values()}:
-        more = walk(visit.page.context.request, site.url, path)
-        found.names |= more.names
-        found.broken += more.broken
-        found.found = {**more.found, **found.found}
     assert found.broken == []
     assert unfound(found) == set()
     wrong = [each for name, path in sorted(found.found.items()) for each in look_at(visit, name, path)]

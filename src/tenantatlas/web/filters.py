@@ -79,7 +79,7 @@ def remembered(name: str) -> Callable[[View], View]:
             reset = RESET in request.GET
             query = "" if reset else _filters_in(request)
             request.filters_restored = bool(query) and request.GET.get(RESTORED) == _mark(query)  # type: ignore[attr-defined]  # read by base.html
-            response = redirect(request.path) if reset else view(request, *args, **kwargs)
+            response: HttpResponse = redirect(request.path) if reset else view(request, *args, **kwargs)
             if kept.remember_filters(place, query):
                 personal.write(response, kept)
             return response
