@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from tenantatlas.accounts.sessions import SessionStore, stored_key
 from tenantatlas.core import clock
@@ -34,7 +35,7 @@ class Toasts(CookieStorage):
         return _full("messages")
 
 
-def set_signed_cookie(response: HttpResponse, name: str, value: object, *, lasts: timedelta) -> None:
+def set_signed_cookie(response: HttpResponseBase, name: str, value: object, *, lasts: timedelta) -> None:
     """Give the browser a value that it cannot change and scripts cannot read."""
     response.set_cookie(
         _full(name),
@@ -55,7 +56,7 @@ def signed_cookie(request: HttpRequest, name: str) -> object:
     return value
 
 
-def forget_cookie(response: HttpResponse, name: str) -> None:
+def forget_cookie(response: HttpResponseBase, name: str) -> None:
     """Have the browser forget what we gave it under that name."""
     response.delete_cookie(_full(name), samesite="Lax")
 

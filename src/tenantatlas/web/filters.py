@@ -12,7 +12,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
 from tenantatlas.core.ids import sha256_hex
@@ -21,7 +22,7 @@ from tenantatlas.core.json import Json
 from . import personal
 from .htmx import wants_part
 
-View = Callable[..., Any]
+View = Callable[..., HttpResponseBase]
 
 #: Restored addresses carry the mark of their filters: the page says so until they are changed.
 RESTORED = "restored"
@@ -70,7 +71,7 @@ def remembered(name: str) -> Callable[[View], View]:
 
     def around(view: View) -> View:
         @functools.wraps(view)
-        def remembering(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def remembering(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if wants_part(request) or "export" in request.GET:
                 return view(request, *args, **kwargs)
             kept, place = personal.read(request), _place(request, name)
@@ -79,7 +80,7 @@ def remembered(name: str) -> Callable[[View], View]:
             reset = RESET in request.GET
             query = "" if reset else _filters_in(request)
             request.filters_restored = bool(query) and request.GET.get(RESTORED) == _mark(query)  # type: ignore[attr-defined]  # read by base.html
-            response: HttpResponse = redirect(request.path) if reset else view(request, *args, **kwargs)
+            response: HttpResponseBase = redirect(request.path) if reset else view(request, *args, **kwargs)
             if kept.remember_filters(place, query):
                 personal.write(response, kept)
             return response

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from tenantatlas.core.json import dumps
 
@@ -56,13 +57,13 @@ def read(request: HttpRequest) -> Personal:
     return Personal(person=fresh.person, filters=kept["filters"], hidden=kept["hidden"])
 
 
-def write(response: HttpResponse, personal: Personal) -> None:
+def write(response: HttpResponseBase, personal: Personal) -> None:
     """Have the browser remember this instead."""
     while len(dumps(asdict(personal))) > MOST_BYTES and (oldest := personal.filters or personal.hidden):
         oldest.pop(next(iter(oldest)))
     set_signed_cookie(response, VIEW, asdict(personal), lasts=KEPT)
 
 
-def forget(response: HttpResponse) -> None:
+def forget(response: HttpResponseBase) -> None:
     """Have the browser forget it all, as at sign-out."""
     forget_cookie(response, VIEW)
