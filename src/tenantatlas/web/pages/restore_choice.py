@@ -24,10 +24,11 @@ from tenantatlas.restore.world import Assignments, Existing
 from tenantatlas.tenants.permissions import Held, Need
 from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web import filters
+from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
 from tenantatlas.web.words import platform_words
 
-from .restore_frame import Problem, draft_of, save, show_step
+from .restore_frame import draft_of, save, show_step
 
 SETS_OFFERED = 50
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,17 +12,9 @@ from tenantatlas.core.errors import Conflict
 from tenantatlas.core.json import Json
 from tenantatlas.restore import queries, services
 from tenantatlas.restore.models import OPEN_STATUSES, Restore
+from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest
 from tenantatlas.web.wizard import steps
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """What keeps a step from being left: the id of its field, and the sentence."""
-
-    field: str
-    message: str
-    hint: str = ""
 
 
 def draft_of(restore_id: int) -> Restore:

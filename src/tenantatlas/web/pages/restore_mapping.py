@@ -14,9 +14,10 @@ from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import known_groups
 from tenantatlas.restore.mapping import SECTIONS, Decision, MappingAction
 from tenantatlas.restore.needs import NamedThing, mapping_of_choices, needs_of
+from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
 
-from .restore_frame import Problem, draft_of, save, show_step
+from .restore_frame import draft_of, save, show_step
 
 MOST_CHOICES = 500
 DROP = "drop"

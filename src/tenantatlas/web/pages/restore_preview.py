@@ -21,9 +21,10 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.queries import progress
 from tenantatlas.web import filters
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
+from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
 
-from .restore_frame import Problem, draft_of, step_frame
+from .restore_frame import draft_of, step_frame
 from .runs import fingerprint, say_started, title_of
 
 ITEMS_PER_PAGE = 50

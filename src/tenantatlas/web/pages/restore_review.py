@@ -20,9 +20,10 @@ from tenantatlas.restore.planned import Action
 from tenantatlas.restore.risks import SHOWN, Friction, friction_of
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.tenants.models import Environment
+from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest
 
-from .restore_frame import Problem, show_step
+from .restore_frame import show_step
 from .restore_preview import ACTION_ORDER, WRITING, has_expired
 from .runs import show_started
 
