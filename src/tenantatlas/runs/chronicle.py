@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tenantatlas.audit.services import record_event
+from tenantatlas.core.errors import InputError
 from tenantatlas.notifications.services import notify_user
 
+from . import registry
 from .lifecycle import EventKind, WaitReason
 from .models import OperationRun, RunEvent
 
@@ -58,16 +61,23 @@ def audit_run(run: OperationRun, what: str, *, actor: User | None, details: dict
     )
 
 
-def notify_initiator(run: OperationRun, *, title: str, body: str, tone: str) -> None:
-    """The one notification of the run, for who started it."""
-    if run.initiator_id is None:
-        return
-    notify_user(
-        user_id=run.initiator_id,
-        subject=f"run/{run.pk}",
-        tenant_id=run.tenant_id,
-        title=title,
-        body=body,
-        tone=tone,
-        url=f"/t/{run.tenant.slug}/runs/{run.pk}/",
-    )
+def notify_people(run: OperationRun, *, title: str, body: str, tone: str) -> None:
+    """The run's notification, one row for each person whom its operation tells: who started it."""
+    for user_id in _told(run):
+        notify_user(
+            user_id=user_id,
+            subject=f"run/{run.pk}",
+            tenant_id=run.tenant_id,
+            title=title,
+            body=body,
+            tone=tone,
+            url=f"/t/{run.tenant.slug}/runs/{run.pk}/",
+        )
+
+
+def _told(run: OperationRun) -> Iterable[int]:
+    try:
+        op = registry.get_operation(run.operation)
+    except InputError:
+        return () if run.initiator_id is None else (run.initiator_id,)
+    return op.told(run)

@@ -20,7 +20,7 @@ from tenantatlas.tenants.queries import has_capability
 from . import items, journal
 from .lifecycle import ItemState, Trigger
 from .models import OperationRun, RunItem
-from .registry import Fenced, ItemResult, ItemSpec, Operation, crash_point, params_from_json
+from .registry import Fenced, ItemResult, ItemSpec, Operation, crash_point, get_operation, params_from_json
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -70,8 +70,9 @@ class WorkContext:
     def __init__(self, run: OperationRun, *, op: Operation[Any], hand: Hand) -> None:
         self.run = run
         self.tenant: Tenant = run.tenant
-        self.op = op
-        self.params: Any = params_from_json(op, run.params)
+        self.op: Operation[Any]
+        self.params: Any
+        self.op, self.params = op.carried(params_from_json(op, run.params))
         self.dispatch: int = run.dispatch
         self.hand = hand
         self.halted = threading.Event()
@@ -139,9 +140,10 @@ def why_not_any_more(run: OperationRun, op: Operation[Any]) -> str:
     if run.initiator is None:
         known = run.trigger == Trigger.SYSTEM
         return "" if known else "Who started this run is not known here any more."
-    if has_capability(run.initiator, run.tenant, op.needs):
-        return ""
-    return f"{run.initiator_name} may not do this any more: needs {op.needs}."
+    for needed in sorted({get_operation(run.operation).needs, op.needs}):
+        if not has_capability(run.initiator, run.tenant, needed):
+            return f"{run.initiator_name} may not do this any more: needs {needed}."
+    return ""
 
 
 @contextmanager

@@ -5,8 +5,9 @@ Part of `journal`, and by its rules: guarded updates, and everything that an end
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 
 from . import registry
-from .chronicle import audit_run, notify_initiator, tell_timeline
+from .chronicle import audit_run, notify_people, tell_timeline
 from .items import items_of, store_counts
 from .journal import RUNS_PER_TENANT, admit_next, describe_error, wake
 from .lifecycle import (
@@ -190,7 +191,7 @@ def _complete(
     admit_next(run.tenant_id)
     tell_timeline(run, EventKind.ENDED, _WORDS[outcome].capitalize())
     audit_run(run, "ended", actor=None, details={"outcome": run.outcome, "counts": counts})
-    notify_initiator(
+    notify_people(
         run,
         title=f"{registry.label_of(run.operation)} {_WORDS[outcome]}: {run.subject}",
         body=run.failures[0]["message"] if run.failures else "",
@@ -208,12 +209,21 @@ def _try_to_tell_operation(run: OperationRun) -> None:
 
 
 def _tell_operation(run: OperationRun) -> None:
+    with tenant_scope(run.tenant):
+        for op in _operations_of(run):
+            op.ended(run)
+
+
+def _operations_of(run: OperationRun) -> Iterator[registry.Operation[Any]]:
+    """The one that did the work, then the one that carried it; none that this version does not know."""
     try:
-        op = registry.get_operation(run.operation)
+        own = registry.get_operation(run.operation)
     except AtlasError:
         return
-    with tenant_scope(run.tenant):
-        op.ended(run)
+    if own.carries:
+        with contextlib.suppress(AtlasError):
+            yield registry.work_of(run)[0]
+    yield own
 
 
 def _failures(run: OperationRun) -> list[dict[str, Json]]:

@@ -8,7 +8,8 @@ transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from tenantatlas.core.log import redact_text
 from tenantatlas.tenants.models import Tenant
 
 from . import registry
-from .chronicle import audit_run, notify_initiator, tell_timeline, tell_timeline_of, tell_wait
+from .chronicle import audit_run, notify_people, tell_timeline, tell_timeline_of, tell_wait
 from .items import INSERT_AT_ONCE, beat, items_of, store_counts
 from .lifecycle import (
     OPEN_STATUSES,
@@ -59,6 +60,7 @@ class NewRun:
     actor: User | None
     nonce: str = ""
     parent: OperationRun | None = None
+    context: Mapping[str, Json] = field(default_factory=dict)
 
 
 def _runs() -> Any:
@@ -93,14 +95,12 @@ def insert_run(new: NewRun) -> OperationRun:
         nonce=new.nonce,
         params=new.params,
         parent=new.parent,
-        context=dict(new.parent.context) if new.parent else {},
+        context={**(new.parent.context if new.parent else {}), **new.context},
     )
     run.save(force_insert=True)
     tell_timeline(run, EventKind.QUEUED, f"Started by {run.initiator_name}")
     audit_run(run, "started", actor=new.actor, details={"trigger": run.trigger, "params": run.params})
-    notify_initiator(
-        run, title=f"{registry.label_of(run.operation)}: {run.subject}", body="Queued", tone="info"
-    )
+    notify_people(run, title=f"{registry.label_of(run.operation)}: {run.subject}", body="Queued", tone="info")
     return run
 
 

@@ -121,6 +121,18 @@ def run_list(tenant: Tenant, filters: RunFilters | None = None) -> QuerySet[Oper
     return rows.order_by("-id")
 
 
+def doing(key: str) -> Q:
+    """The runs that do this operation: by its own name, or carried by another one's."""
+    carriers = [op.key for op in registry.all_operations() if op.carries]
+    return Q(operation=key) | Q(operation__in=carriers, params__operation=key)
+
+
+def does(run: OperationRun, key: str) -> bool:
+    """Whether the run does this operation, under whichever name."""
+    carried = run.params.get("operation") if registry.carries(run.operation) else None
+    return key in (run.operation, carried)
+
+
 def open_runs(tenant: Tenant) -> QuerySet[OperationRun]:
     """What the tenant is busy with, oldest first."""
     return _runs_of(tenant).filter(status__in=_OPEN).order_by("id")

@@ -131,6 +131,8 @@ class Operation(Generic[P]):
     needs: ClassVar[Capability]
     aliases: ClassVar[tuple[str, ...]] = ()
     schedulable: ClassVar[bool] = False
+    #: True: another operation does the work in this one's name; `carried` says which.
+    carries: ClassVar[bool] = False
     #: False: failed items cannot be done again by a child run.
     retryable: ClassVar[bool] = True
     #: True: takes the tenant's single-writer claim before it starts.
@@ -150,6 +152,14 @@ class Operation(Generic[P]):
     def subject(self, params: P, tenant: Tenant) -> str:  # noqa: ARG002 - the default says who, not what
         """What people read beside the label: "12 policies from Nightly"."""
         return tenant.name
+
+    def carried(self, params: P) -> tuple[Operation[Any], Any]:
+        """The operation that does the work, and its params. An unknown one is an `InputError`."""
+        return self, params
+
+    def told(self, run: OperationRun) -> Iterable[int]:
+        """The ids of the people whose bell tells of the run; asked when it is queued and when it ends."""
+        return () if run.initiator_id is None else (run.initiator_id,)
 
     def check(self, params: P, tenant: Tenant) -> None:
         """Refuse, with an AtlasError, what could never work. Database only: this runs inside the request."""
@@ -239,6 +249,8 @@ def operation(
             taken = _operations.get(_aliases.get(name, name))
             if taken is not None and type(taken).__qualname__ != cls.__qualname__:
                 raise ValueError(f"two operations are called {name}")
+        if schedulable and writes_tenant:
+            raise ValueError(f"{key} writes to the tenant: a person starts that, never a schedule")
         cls.key, cls.label, cls.needs = key, label, needs
         cls.writes_tenant, cls.schedulable, cls.aliases = writes_tenant, schedulable, aliases
         _operations[key] = cls()
@@ -274,6 +286,19 @@ def get_operation(key: str) -> Operation[Any]:
             hint=f"Did you mean {' or '.join(near)}?" if near else "See `tenantatlas run --help`.",
         )
     return found
+
+
+def work_of(run: OperationRun) -> tuple[Operation[Any], Any]:
+    """The operation that does the run's work, and its params; not always the one it is listed under."""
+    op = get_operation(run.operation)
+    return op.carried(params_from_json(op, run.params))
+
+
+def carries(key: str) -> bool:
+    """Whether runs of that name do another operation's work; no for what no installed app has any more."""
+    _discover()
+    found = _operations.get(_aliases.get(key, key))
+    return found is not None and found.carries
 
 
 def label_of(key: str) -> str:

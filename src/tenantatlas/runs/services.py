@@ -39,17 +39,26 @@ def start_run(
     trigger: Trigger,
     nonce: str = "",
     parent: OperationRun | None = None,
+    context: Mapping[str, Json] | None = None,
 ) -> tuple[OperationRun, bool]:
     """Start the operation, or hand back the open run that is already doing exactly this.
 
     Params are the operation's dataclass or its JSON. `actor` None means the product itself (trigger
     system). A `nonce` makes the request a work of its own, started once however often it is submitted.
+    `context` holds related ids.
     When the engine does not take it, the run comes back completed as failed, with `queue.dispatch_failed`.
+
+    The clock (trigger schedule) is not refused: nobody is there to be told. Its run begins, and ends as
+    blocked or failed where the schedule's owner may not, or the work cannot, be done any more.
     """
     op = registry.get_operation(key)
     _authorise(op, tenant=tenant, actor=actor, trigger=trigger)
     given = registry.params_from_json(op, params)
     op.check(given, tenant)
+    if op.carries and trigger is not Trigger.SCHEDULE:
+        work, its_params = op.carried(given)
+        _authorise(work, tenant=tenant, actor=actor, trigger=trigger)
+        work.check(its_params, tenant)
     plain = registry.params_to_json(given)
     what = plain if op.unique_by is None else {name: plain[name] for name in op.unique_by}
     new = NewRun(
@@ -64,15 +73,17 @@ def start_run(
         actor=actor,
         nonce=nonce,
         parent=parent,
+        context=context or {},
     )
     return journal.open_run(new, and_then=dispatch.hand_over_new)
 
 
 def _authorise(op: registry.Operation[Any], *, tenant: Tenant, actor: User | None, trigger: Trigger) -> None:
-    if actor is not None:
+    if actor is None:
+        if trigger is not Trigger.SYSTEM:
+            raise NotAllowed("A run needs somebody who started it.")
+    elif trigger is not Trigger.SCHEDULE:
         require_capability(actor, tenant, op.needs)
-    elif trigger is not Trigger.SYSTEM:
-        raise NotAllowed("A run needs somebody who started it.")
     if op.writes_tenant and tenant.writes_held:
         raise WritesHeld(
             f"Nothing is written to {tenant.slug} until a person confirms it.",
@@ -104,10 +115,12 @@ def retry_failed_items(
     """
     op = registry.get_operation(run.operation)
     _authorise(op, tenant=run.tenant, actor=actor, trigger=trigger)
+    work, _ = registry.work_of(run)
+    _authorise(work, tenant=run.tenant, actor=actor, trigger=trigger)
     if run.is_open:
         raise Conflict("The run has not ended yet.", hint="Wait until it has, or cancel it.")
-    if not op.retryable:
-        raise Conflict(f"The items of {op.label.lower()} cannot be done again by themselves.")
+    if not work.retryable:
+        raise Conflict(f"The items of {work.label.lower()} cannot be done again by themselves.")
     if not run.may_retry:
         raise Conflict("Nothing went wrong in this run, so there is nothing to do again.")
     nonce = f"retry-{run.pk}"

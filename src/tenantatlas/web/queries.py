@@ -16,6 +16,7 @@ from tenantatlas.core import clock
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import doing
 from tenantatlas.tenants.models import Connection, PermissionReport, Tenant
 from tenantatlas.tenants.permissions import Need, missing_in
 from tenantatlas.tenants.queries import tenants_of
@@ -135,10 +136,8 @@ def standing(tenant: Tenant) -> Standing:
         Tenant.objects.filter(pk=tenant.pk)
         .values(
             last_backup=Subquery(sets.order_by("-created_at").values("created_at")[:1]),
-            last_sync=Subquery(
-                runs.filter(operation="inventory.sync").order_by("-pk").values("ended_at")[:1]
-            ),
-            last_drift=Subquery(runs.filter(operation="drift.generate").order_by("-pk").values("pk")[:1]),
+            last_sync=Subquery(runs.filter(doing("inventory.sync")).order_by("-pk").values("ended_at")[:1]),
+            last_drift=Subquery(runs.filter(doing("drift.generate")).order_by("-pk").values("pk")[:1]),
             expires=Subquery(expiring.order_by("expires_at").values("expires_at")[:1]),
             policies=_count(present),
             unprotected=_count(present.filter(protection=None)),

@@ -13,6 +13,7 @@ from tenantatlas.backups.queries import set_list
 from tenantatlas.core.errors import NotFound
 from tenantatlas.drift.models import Finding, FindingKind, Severity
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import does, doing
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest
 
@@ -34,7 +35,7 @@ def drift(request: TenantRequest) -> HttpResponse:
         "title": "Drift",
         "section": "drift",
         "sets": sets[:COMPARISONS],
-        "runs": OperationRun.objects.filter(operation="drift.generate").order_by("-pk")[:COMPARISONS],
+        "runs": OperationRun.objects.filter(doing("drift.generate")).order_by("-pk")[:COMPARISONS],
     }
     return render(request, "web/drift/list.html", context)
 
@@ -53,7 +54,7 @@ def start_drift(request: TenantRequest) -> HttpResponse:
 def drift_report(request: TenantRequest, run_id: int) -> HttpResponse:
     """What the comparison found, gravest first."""
     run = run_of(run_id)
-    if run.operation != "drift.generate":
+    if not does(run, "drift.generate"):
         raise NotFound
     severity = filters.chosen(request, "severity", Severity.values)
     kind = filters.chosen(request, "kind", FindingKind.values)

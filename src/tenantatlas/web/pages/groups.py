@@ -16,6 +16,7 @@ from tenantatlas.directory.models import DirectoryGroup, GroupKind
 from tenantatlas.directory.services import KEPT_DAYS
 from tenantatlas.restore.queries import restores_mapping_to
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import doing
 from tenantatlas.web import filters
 from tenantatlas.web.exports import export_response
 from tenantatlas.web.requests import TenantRequest
@@ -55,7 +56,7 @@ def group_list(request: TenantRequest) -> HttpResponse | StreamingHttpResponse:
 
 
 def _last_sync() -> OperationRun | None:
-    return OperationRun.objects.filter(operation="directory_groups.sync").order_by("-pk").first()
+    return OperationRun.objects.filter(doing("directory_groups.sync")).order_by("-pk").first()
 
 
 def _with_uses(groups: Iterable[DirectoryGroup]) -> list[tuple[DirectoryGroup, GroupUses]]:

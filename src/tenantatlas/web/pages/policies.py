@@ -18,6 +18,7 @@ from tenantatlas.directory.queries import group_names
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.policies.registry import all_types, get_type
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import doing
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest
 from tenantatlas.web.words import platform_words
@@ -64,7 +65,7 @@ def policy_list(request: TenantRequest) -> HttpResponse:
     }
     sort = filters.chosen(request, "sort", {*SORTS, *(f"-{each}" for each in SORTS)})
     page = filters.page_of(request, _ordered(_matching(asked), sort), POLICIES_PER_PAGE)
-    syncs = OperationRun.objects.filter(operation="inventory.sync", ended_at__isnull=False)
+    syncs = OperationRun.objects.filter(doing("inventory.sync"), ended_at__isnull=False)
     context = {
         "title": "Policies",
         "section": "policies",
