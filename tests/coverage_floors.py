@@ -17,6 +17,8 @@ PURE = (
     "runs/dedupe.py",
     "restore/plan.py",
     "restore/mapping.py",
+    "schedules/due.py",
+    "schedules/cron.py",
 )
 ELSEWHERE = 90.0
 

@@ -5,7 +5,7 @@ Layers, top to bottom (imports point down; the contract in pyproject.toml holds 
     config
     web | cli
     simulator
-    restore | drift
+    schedules | restore | drift
     backups
     inventory | directory
     runs

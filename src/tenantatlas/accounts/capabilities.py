@@ -9,6 +9,8 @@ backup.run                       ✓         ✓       ✓
 drift.run                        ✓         ✓       ✓
 restore.preview                  ✓         ✓       ✓
 run.cancel                       ✓         ✓       ✓
+schedule.run                     ✓         ✓       ✓
+schedule.manage                            ✓       ✓
 backup.keep                                ✓       ✓
 backup.delete                              ✓       ✓
 backup.export                              ✓       ✓
@@ -39,6 +41,8 @@ class Capability(StrEnum):
     RESTORE_PREVIEW = "restore.preview"
     RESTORE_EXECUTE = "restore.execute"
     RUN_CANCEL = "run.cancel"
+    SCHEDULE_RUN = "schedule.run"
+    SCHEDULE_MANAGE = "schedule.manage"
     CONNECTION_MANAGE = "connection.manage"
     TENANT_MANAGE = "tenant.manage"
     MEMBERS_MANAGE = "members.manage"
@@ -62,8 +66,10 @@ _OPERATOR = _READER | {
     Capability.DRIFT_RUN,
     Capability.RESTORE_PREVIEW,
     Capability.RUN_CANCEL,
+    Capability.SCHEDULE_RUN,
 }
 _MANAGER = _OPERATOR | {
+    Capability.SCHEDULE_MANAGE,
     Capability.BACKUP_KEEP,
     Capability.BACKUP_DELETE,
     Capability.BACKUP_EXPORT,

@@ -320,6 +320,13 @@ def _mark_kept(backup_set: BackupSet, *, actor: User | None, action: str, kept: 
 
 def delete_set(backup_set: BackupSet, *, actor: User | None) -> None:
     """The set goes, with every version that nothing else holds. Refused for kept and unfinished sets."""
+    mark_deleted(backup_set, actor=actor)
+    collect_deleted(backup_set.tenant)
+    backup_set.refresh_from_db()
+
+
+def mark_deleted(backup_set: BackupSet, *, actor: User | None) -> None:
+    """The first half of `delete_set`: from now on the set is not there. `collect_deleted` does the rest."""
     _require(backup_set, actor, Capability.BACKUP_DELETE)
     with tenant_scope(backup_set.tenant), transaction.atomic():
         going = BackupSet.objects.filter(
@@ -328,8 +335,6 @@ def delete_set(backup_set: BackupSet, *, actor: User | None) -> None:
         if not going.update(status=SetStatus.DELETED, deleted_at=clock.now()):
             raise _cannot_delete(BackupSet.objects.get(pk=backup_set.pk))
         _audit(backup_set, actor, "backup_set.delete")
-    collect_deleted(backup_set.tenant)
-    backup_set.refresh_from_db()
 
 
 def _cannot_delete(backup_set: BackupSet) -> Conflict:

@@ -147,6 +147,7 @@ INSTALLED_APPS = [
     "tenantatlas.backups",
     "tenantatlas.restore",
     "tenantatlas.drift",
+    "tenantatlas.schedules",
     "tenantatlas.web",
 ]
 
