@@ -32,11 +32,12 @@ def run(
     """Start an operation. An unknown key names its neighbours."""
     with in_tenant(tenant) as session:
         op = get_operation(operation)
-        params = params_from_text(op, _pairs(param or []))
+        params = params_from_text(op, pairs(param or []))
         start_and_wait(op.key, session, params=params, wait=wait)
 
 
-def _pairs(given: list[str]) -> dict[str, str]:
+def pairs(given: list[str]) -> dict[str, str]:
+    """The texts `name=value` by name; one that is not, or that comes twice, is refused."""
     found: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
