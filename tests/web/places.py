@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from django.urls import get_resolver, reverse
 
 from tenantatlas.backups.models import BackupSet, PolicyVersion
+from tenantatlas.core import clock
 from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.inventory.models import Policy
 from tenantatlas.restore.models import Restore
+from tenantatlas.schedules.models import ScheduleSlot
+from tests.schedules.making import make_schedule
 from tests.simulated import World, group_target
 
 #: Addresses that only take a POST.
@@ -28,6 +31,14 @@ POSTS = frozenset(
         "restore_execute",
         "restore_enable",
         "start_drift",
+        "schedule_run",
+        "schedule_switch",
+        "schedule_duplicate",
+        "schedule_archive",
+        "schedule_delete",
+        "schedule_take_over",
+        "schedule_follow",
+        "schedule_retry",
         "start_check",
         "start_directory_sync",
         "sign_out",
@@ -53,9 +64,9 @@ POSTS = frozenset(
 OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})
 #: Addresses that need more than being a member.
 FOR_OPERATORS = frozenset({"restore_source", "restore_policies", "restore_options", "restore_mapping"})
-FOR_MANAGERS = frozenset({"set_download"})
-#: Addresses that take a POST and read only.
-FOR_EVERYBODY = frozenset({"audit_verify"})
+FOR_MANAGERS = frozenset({"set_download", "schedule_new", "schedule_edit"})
+#: Addresses that take a POST and start nothing.
+FOR_EVERYBODY = frozenset({"audit_verify", "schedule_follow"})
 #: Addresses for owners of the install.
 FOR_OWNERS = frozenset(
     {"people_list", "people_add", "person_detail", "person_change", "install_audit", "install_audit_verify"}
@@ -89,6 +100,10 @@ def furnish(world: World) -> dict[str, int]:
     world.work("backup_set.capture", types=["configurationPolicies"], name="After")
     drift = world.work("drift.generate", set=chosen)
     preview = world.work("restore.preview", set=chosen)
+    schedule = make_schedule(world.tenant, world.cast.otto)
+    slot = ScheduleSlot.objects.create(
+        schedule=schedule, key="once", due_at=clock.now(), state="skipped", reason="missed"
+    )
     policy = Policy.objects.get(graph_id=first)
     return {
         "run_id": drift.pk,
@@ -97,6 +112,8 @@ def furnish(world: World) -> dict[str, int]:
         "set_id": BackupSet.objects.get(pk=chosen).pk,
         "group_id": DirectoryGroup.objects.get(graph_id=group).pk,
         "restore_id": Restore.objects.get(pk=preview.context["restore"]).pk,
+        "schedule_id": schedule.pk,
+        "slot_id": slot.pk,
         "user_id": world.cast.olu.pk,
     }
 

@@ -23,7 +23,7 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Restore", "restore_list", "restore", "r"),
         Entry("Drift", "drift", "drift", "f"),
     ),
-    (Entry("Groups", "group_list", "groups"),),
+    (Entry("Schedules", "schedule_list", "schedules"), Entry("Groups", "group_list", "groups")),
     (
         Entry("Connection", "connection", "connection", "c"),
         Entry("Members", "member_list", "members", "m"),
