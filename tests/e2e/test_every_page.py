@@ -134,7 +134,7 @@ def test_the_pages_of_a_stranger(chromium: Browser, site: Site) -> None:
         assert look_at(visit, "sign in", "/sign-in/") == []
 
 
-@pytest.mark.parametrize("menu", ["bell", "help", "tenant"])
+@pytest.mark.parametrize("menu", ["bell", "help", "tenant", "person"])
 def test_an_open_menu(visit: Visit, menu: str) -> None:
     """It opens by a key, is whole on a narrow page, and Escape closes it and returns to its button."""
     page = visit.page
@@ -143,6 +143,8 @@ def test_an_open_menu(visit: Visit, menu: str) -> None:
     page.keyboard.press("Enter")
     if menu == "bell":
         page.wait_for_selector("#bell-menu .notes li")
+    if menu == "tenant":
+        page.wait_for_selector("#tenant-choices a")
     visit.picture(f"menu {menu}")
     assert violations(page) == []
     page.set_viewport_size(NARROW)

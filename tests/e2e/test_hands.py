@@ -177,3 +177,85 @@ def test_a_toast_says_what_was_started_and_leaves(visit: Visit) -> None:
     visit.await_end()
     visit.pass_a_minute()
     assert page.locator("[data-toast]").count() == 0
+
+
+def test_switching_tenants_by_search_and_arrows(visit: Visit, site: Site) -> None:
+    """The switcher opens with the cursor in its search box; the arrows go through what it finds."""
+    page = visit.page
+    visit.open("policies/")
+    page.focus("#tenant-menu > summary")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#tenant-choices a")
+    assert page.evaluate("document.activeElement.name") == "tenant"
+    page.keyboard.type("nobody")
+    page.clock.run_for(500)
+    page.wait_for_selector("#tenant-choices >> text=No tenant of yours has that name.")
+    for _ in "nobody":
+        page.keyboard.press("Backspace")
+    page.keyboard.type("cont")
+    page.clock.run_for(500)
+    page.wait_for_selector("#tenant-choices a")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("'choice' in document.activeElement.dataset")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site.page('policies/')}**")
+
+
+def test_keys_can_be_switched_off(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.site.url}/me/preferences/")
+    page.select_option("#keys", "off")
+    visit.press("Save preferences")
+    page.keyboard.press("?")
+    assert not page.locator("#help-menu .menu-panel").is_visible()
+    page.select_option("#keys", "on")
+    visit.press("Save preferences")
+    page.keyboard.press("?")
+    assert page.locator("#help-menu .menu-panel").is_visible()
+
+
+def test_the_browser_tells_its_zone_and_times_are_read_in_it(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.site.url}/me/preferences/")
+    page.select_option("#zone", "Asia/Tokyo")
+    visit.press("Save preferences")
+    visit.open("")
+    assert "Asia/Tokyo (" in str(page.get_attribute("main time", "title"))
+    page.click("#person-menu > summary")
+    page.select_option("#times-choice", "utc")
+    page.wait_for_selector("main time:has-text('UTC')")
+    page.click("#person-menu > summary")
+    page.select_option("#times-choice", "relative")
+    page.wait_for_selector("main time:has-text('ago')")
+
+
+def test_a_filter_opens_under_its_pill_and_applies_at_once(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.site.url}/notifications/")
+    page.focus("#filter-show > summary")
+    before = page.locator("#filter-show > summary").bounding_box()
+    page.keyboard.press("Enter")
+    assert page.locator("#filter-show > summary").bounding_box() == before
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**show=unread**")
+    page.goto(f"{visit.site.url}/notifications/")
+    assert "Filters restored" in visit.text()
+    page.click("main .restored a")
+    assert "Filters restored" not in visit.text()
+
+
+def test_columns_are_chosen_and_stay(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.site.url}/overview/")
+    assert page.locator("th:has-text('Open runs')").is_visible()
+    page.click("#columns-overview > summary")
+    page.uncheck("#columns-overview input[value=open_runs]")
+    visit.press("Show these columns")
+    assert not page.locator("th:has-text('Open runs')").is_visible()
+    assert page.locator("th:has-text('Health')").is_visible()
+    page.click("#columns-overview > summary")
+    page.check("#columns-overview input[value=open_runs]")
+    visit.press("Show these columns")
+    assert page.locator("th:has-text('Open runs')").is_visible()
