@@ -101,6 +101,16 @@ class Site:
             slow = {"method": "POST", "path": "/assign$", "fault": "Slow", "nth": nth}
             self.ask("POST", "/faults", {**slow, "with": {"seconds": 0.5 * TIME_SCALE * nth}})
 
+    def refuse(self, method: str, path: str) -> None:
+        """Graph refuses such requests, until `speed_up`."""
+        refused = {"status": 403, "code": "Forbidden", "message": "Not for you"}
+        fault = {"method": method, "path": path, "fault": "Status", "times": 0, "with": refused}
+        self.ask("POST", "/faults", fault)
+
+    def dawdle(self) -> None:
+        """Every answer of Graph takes two seconds, until `speed_up`."""
+        self.ask("POST", "/settings", {"latency": 2 * TIME_SCALE})
+
     def speed_up(self) -> None:
         """As fast as before."""
         self.ask("POST", "/settings", {"latency": 0})
