@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from .browsing import Visit, visiting
+from .contents import CATALOG
 from .site import Site
 from .walking import unfound, walk
 
@@ -33,6 +34,11 @@ FOCUS = """(() => {
   const label = there.closest("label");
   return at.contains(there) || there.contains(at) || label?.contains(at) ? "" : `${name} is covered`;
 })()"""
+#: Controls under 24 by 24 pixels; links within a sentence may be as high as its lines.
+SMALL = """[...document.querySelectorAll("button, summary, .btn, input:not([type=hidden]), select, nav a")]
+  .map((each) => [each, each.getBoundingClientRect()])
+  .filter(([each, box]) => box.width && (box.width < 24 || box.height < 24) && !each.closest("label"))
+  .map(([each, box]) => `${each.outerHTML.slice(0, 100)} ${box.width} by ${box.height}`)"""
 END = "nothing has the focus"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -79,11 +85,34 @@ def lost_by_tab(page: Page) -> list[str]:
     return wrong
 
 
-def test_no_page_keeps_anybody_out(visit: Visit, site: Site) -> None:
-    """Each page that the URL map has, where the story left something to show."""
+def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
+    """What the story leaves out: a second version to compare, an archive, a restore that is not confirmed yet."""
+    page, there = visit.page, []
+    site.change(CATALOG, ids["Windows - Edge"], description="Changed later")
+    visit.open("policies/?q=Windows+-+Edge")
+    page.click("td.name a")
+    visit.press("Back up")
+    visit.await_end()
+    visit.open("policies/?q=Windows+-+Edge")
+    page.click("td.name a")
+    there.append(page.url)
+    visit.open("backup-sets/")
+    page.click("td.name a >> nth=-1")
+    visit.press("Export")
+    visit.await_end()
     visit.open("restore/new/")
-    visit.press("Next: policies")  # a draft that has steps to go to
-    found = walk(visit.page.context.request, site.url, site.page().removeprefix(site.url))
+    visit.press("Next: policies")
+    visit.press("Next: options")
+    visit.press("Next: preview")
+    visit.await_end()
+    there.append(page.url)
+    return [url.removeprefix(site.url) for url in there]
+
+
+def test_no_page_keeps_anybody_out(visit: Visit, site: Site, ids: dict[str, str]) -> None:
+    """Each page that the URL map has, found by its links."""
+    starts = [*furnish(visit, site, ids), site.page().removeprefix(site.url)]
+    found = walk(visit.page.context.request, site.url, *starts)
     assert found.broken == []
     assert unfound(found) == set()
     wrong = [each for name, path in sorted(found.found.items()) for each in look_at(visit, name, path)]
@@ -99,6 +128,12 @@ def test_lists_where_nothing_matches(visit: Visit, site: Site) -> None:
     ]
     assert wrong == []
     visit.page.goto(site.page("policies/?reset=1"))
+
+
+def test_every_component_in_every_state(visit: Visit) -> None:
+    """And what one presses is big enough to be hit."""
+    assert look_at(visit, "components", "/dev/components/") == []
+    assert visit.page.evaluate(SMALL) == []
 
 
 def test_the_policy_pages(visit: Visit, site: Site) -> None:

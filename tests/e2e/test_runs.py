@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def test_a_run_is_cancelled(visit: Visit, site: Site) -> None:
-    """It asks first, says what cancelling means, and the page finds out by itself when the run has stopped."""
+    """It asks first and says what that means; the page finds out by itself when the run has stopped."""
     page = visit.page
     site.dawdle()
     try:

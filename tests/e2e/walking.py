@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from django.urls import Resolver404, get_resolver, resolve
 from playwright.sync_api import APIRequestContext
@@ -20,12 +20,15 @@ from tests.web.places import OPEN_TO_ALL, POSTS
 #: Query keys that make another page of an address; the others only narrow it.
 PARTS = frozenset({"tab"})
 #: Addresses that no link leads to: fragments of pages, and what only a step before leads to.
-FRAGMENTS = frozenset({"bell", "run_live", "home", "components"})
+FRAGMENTS = frozenset({"bell", "run_live", "home", "components", "group_find"})
 #: Links that are followed no further.
 _FILES = frozenset({"export", "download"})
 #: As many addresses of one kind are followed; the first one is looked at.
 MOST_OF_A_KIND = 4
 _LINK = re.compile(r'<a\b[^>]*\bhref="([^"#]*)')
+#: The one page that a form leads to, with its choice in the address.
+_COMPARE = re.compile(r'<form method="get" action="([^"]+/diff/)"')
+_CHOICE = re.compile(r'name="([ab])" value="([^"]+)"[^>]* checked')
 
 
 @dataclass
@@ -37,9 +40,9 @@ class Walk:
     broken: list[str] = field(default_factory=list)
 
 
-def walk(http: APIRequestContext, base: str, start: str, *, within: str = "/") -> Walk:
-    """Follow links from `start`, breadth first, as long as they stay under `within` or in no tenant."""
-    told, seen, queue = Walk(), {start}, [start]
+def walk(http: APIRequestContext, base: str, *starts: str, within: str = "/") -> Walk:
+    """Follow links from `starts`, breadth first, as long as they stay under `within` or in no tenant."""
+    told, seen, queue = Walk(), set(starts), list(starts)
     followed: dict[str, int] = {}
     while queue:
         path = queue.pop(0)
@@ -64,7 +67,8 @@ def walk(http: APIRequestContext, base: str, start: str, *, within: str = "/") -
 
 def links_of(source: str, path: str) -> Iterator[str]:
     """Where the page's links lead within the site."""
-    for found in _LINK.findall(source):
+    compare = [f"{action}?{urlencode(_CHOICE.findall(source))}" for action in _COMPARE.findall(source)]
+    for found in [*_LINK.findall(source), *compare]:
         parts = urlsplit(urljoin(path, html.unescape(found)))
         if not parts.netloc and not parts.scheme:
             query = f"?{parts.query}" if parts.query else ""
