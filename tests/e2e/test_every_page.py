@@ -86,7 +86,7 @@ def lost_by_tab(page: Page) -> list[str]:
 
 
 def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
-    """What the story leaves out: a second version to compare, an archive, a restore that is not confirmed yet."""
+    """What the story leaves out: a second version to compare, an archive, a restore not confirmed yet."""
     page, there = visit.page, []
     site.change(CATALOG, ids["Windows - Edge"], description="Changed later")
     visit.open("policies/?q=Windows+-+Edge")
