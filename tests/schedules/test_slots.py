@@ -15,7 +15,7 @@ from tenantatlas.notifications.models import Notification
 from tenantatlas.runs import services as runs
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.runs.upkeep import all_periodic
+from tenantatlas.runs.upkeep import Upkeep, all_periodic
 from tenantatlas.schedules import due, services, slots
 from tenantatlas.schedules.models import Missed, Schedule, ScheduleSlot, SkipReason, SlotState, Tell
 from tests.cast import make_cast
@@ -248,16 +248,18 @@ def storm(*, ticks: int) -> None:
 
     def look(at: datetime) -> int:
         together.wait(timeout=60)
-        try:
-            return tick(at)
-        finally:
-            connections.close_all()
+        return tick(at)
+
+    def leave(_number: int) -> None:
+        together.wait(timeout=60)
+        connections.close_all()
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         for number in range(1, ticks + 1):
             at = start + number * timedelta(minutes=1)
             assert sum(pool.map(look, [at] * 4)) == 1, at
             end(newest_run())
+        list(pool.map(leave, range(4)))
     started = ScheduleSlot.all_tenants.filter(schedule=schedule, state=SlotState.STARTED)
     assert started.count() == started.values("run").distinct().count() == ticks
     assert OperationRun.all_tenants.count() == ticks
@@ -279,3 +281,13 @@ def test_a_schedule_needs_no_row_of_its_own_to_be_refused(cast):
     make_schedule(cast.contoso, cast.otto)
     make_schedule(cast.fabrikam, cast.otto)
     assert Schedule.all_tenants.count() == 2
+
+
+def test_a_worker_starts_what_is_due_by_itself(cast):
+    """The whole way from the worker's upkeep to the run, by the real time of the database."""
+    with clock.use_clock(clock.SystemClock()):
+        schedule = make_schedule(cast.contoso, cast.otto, cron="* * * * *")
+        ago = clock.now() - timedelta(minutes=2)
+        Schedule.all_tenants.update(counts_from=ago, handled_until=ago, look_at=ago)
+        Upkeep()()
+    assert newest_run().params["schedule"] == schedule.pk
