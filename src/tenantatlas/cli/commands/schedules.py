@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tenantatlas.accounts.preferences import ZONE, preference
 from tenantatlas.cli.commands.run import pairs
 from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
 from tenantatlas.cli.session import Session, TenantOption, WaitOption, acting_user, in_tenant, in_tenant_of
@@ -75,8 +76,8 @@ def add(  # noqa: PLR0913 - one for each option
     weekly: WeeklyOption = "",
     cron: CronOption = "",
     zone: Annotated[
-        str, typer.Option("--zone", metavar="ZONE", help="Its time zone, such as Europe/Berlin.")
-    ] = "UTC",
+        str, typer.Option("--zone", metavar="ZONE", help="Its time zone; yours from the preferences without.")
+    ] = "",
     param: ParamOption = None,
     missed: MissedOption = None,
     tell: TellOption = None,
@@ -86,7 +87,7 @@ def add(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Put an operation on a schedule. You own it: its runs have your rights."""
     with in_tenant(tenant) as session:
-        cadence = _cadence(daily, weekly, cron, zone)
+        cadence = _cadence(daily, weekly, cron, zone or preference(session.user.preferences, ZONE))
         if cadence is None:
             raise InputError("Say when: --daily, --weekly or --cron.", hint="Write --daily 02:00.")
         wanted = Wanted(
