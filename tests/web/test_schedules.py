@@ -230,3 +230,13 @@ def test_a_schedules_run_is_found_under_its_name(otto: Client, nightly: Schedule
     page = text(otto.get("/t/contoso/runs/?operation=backup_schedule.run"))
     assert "Nightly, due 2026-11-24 02:00 UTC" in page
     assert otto.get(f"/t/contoso/runs/{newest_run().pk}/").status_code == 200
+
+
+def test_the_dashboard_says_what_comes_next_and_what_is_overdue(olu: Client, world: World):
+    assert "Nothing runs by itself" in text(olu.get("/t/contoso/"))
+    make_schedule(world.tenant, world.cast.otto, zone="Europe/Berlin", operation="backup_set.capture")
+    page = text(olu.get("/t/contoso/"))
+    assert "Nightly in 17 h Tue 24 Nov 2026, 02:00 Europe/Berlin, Tue 24 Nov 2026, 01:00 UTC" in page
+    assert "No good backup yet" not in page
+    Schedule.objects.update(created_at=clock.now() - 2 * DAY)
+    assert "No good backup yet, though one is due every" in text(olu.get("/t/contoso/"))

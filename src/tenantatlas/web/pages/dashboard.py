@@ -14,6 +14,7 @@ from tenantatlas.drift.queries import finding_counts
 from tenantatlas.runs.lifecycle import OPEN_STATUSES
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
+from tenantatlas.schedules.queries import late_schedules, next_due
 from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web.bars import draw
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
@@ -23,6 +24,7 @@ from tenantatlas.web.requests import TenantRequest
 from .runs import fingerprint
 
 LATEST = 10
+UPCOMING = 3
 DAYS_IN_BARS = 14
 #: A sign-in that ends within this is said before it does.
 EXPIRES_SOON = timedelta(days=30)
@@ -64,6 +66,8 @@ def _glance(request: TenantRequest) -> dict[str, Json]:
         "expired": stands.expires is not None and stands.expires <= now,
         "troubled": troubled_count(request.tenant),
         "drifted": sum(finding_counts(stands.last_drift).values()) if stands.last_drift else None,
+        "late": next(iter(late_schedules(at=now)), None),
+        "upcoming": next_due(number=UPCOMING, at=now),
         "report": report,
         "missing": missing_count(report) if report else 0,
         "bars": draw(outcomes_by_day(request.tenant, days=DAYS_IN_BARS)),
