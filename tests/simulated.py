@@ -61,7 +61,9 @@ class World:
         return self.finish(self.start(key, **params))
 
     def start(self, key: str, **params: Any) -> OperationRun:
-        """Start the operation as Otto; nobody works it."""
+        """Start the operation as Otto; nobody works it. A synchronisation looks at what it names only."""
+        if key == "inventory.sync" and "types" in params:
+            params.setdefault("foundations", False)
         run, _ = start_run(
             key, tenant=self.tenant, params=params, actor=self.cast.otto, trigger=Trigger.PERSON
         )

@@ -214,7 +214,7 @@ def test_runs_are_listed_shown_watched_and_cancelled(command, three: list[str]) 
     _, (listed,), _ = command("runs", "list", "-t", "contoso", "--status", "queued")
     _, (shown,), _ = command("runs", "show", number)
     assert listed["run"] == shown["run"] == start["run"]
-    assert shown["params"] == {"types": [TYPES]}
+    assert shown["params"] == {"types": [TYPES], "foundations": True}
 
     code, (cancelled,), _ = command("runs", "cancel", number)
     assert (code, cancelled["outcome"]) == (0, "cancelled")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.urls import get_resolver, reverse
 
+from tenantatlas.backups.imports import keep_upload
 from tenantatlas.backups.models import BackupSet, PolicyVersion
 from tenantatlas.core import clock
 from tenantatlas.directory.models import DirectoryGroup
+from tenantatlas.drift.models import Finding, IgnoredSetting
 from tenantatlas.inventory.models import Policy
 from tenantatlas.restore.models import Restore
 from tenantatlas.schedules.models import ScheduleSlot
@@ -23,7 +26,14 @@ POSTS = frozenset(
         "run_retry",
         "start_sync",
         "start_backup",
+        "export_policies",
+        "add_to_set",
+        "policies_ignore",
+        "policy_snapshot",
         "set_keep",
+        "set_rename",
+        "set_remove",
+        "import_store",
         "set_delete",
         "set_verify",
         "set_export",
@@ -39,6 +49,12 @@ POSTS = frozenset(
         "schedule_take_over",
         "schedule_follow",
         "schedule_retry",
+        "choose_baseline",
+        "acknowledge_ticked",
+        "finding_acknowledge",
+        "finding_reopen",
+        "finding_ignore",
+        "setting_heed",
         "start_check",
         "start_directory_sync",
         "sign_out",
@@ -63,8 +79,10 @@ POSTS = frozenset(
 )
 OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})
 #: Addresses that need more than being a member.
-FOR_OPERATORS = frozenset({"restore_source", "restore_policies", "restore_options", "restore_mapping"})
-FOR_MANAGERS = frozenset({"set_download", "schedule_new", "schedule_edit"})
+FOR_OPERATORS = frozenset(
+    {"import_start", "restore_source", "restore_policies", "restore_options", "restore_mapping"}
+)
+FOR_MANAGERS = frozenset({"set_download", "export_download", "schedule_new", "schedule_edit"})
 #: Addresses that take a POST and start nothing.
 FOR_EVERYBODY = frozenset({"audit_verify", "schedule_follow"})
 #: Addresses for owners of the install.
@@ -99,15 +117,32 @@ def furnish(world: World) -> dict[str, int]:
     chosen = run.context["set"]
     world.work("backup_set.capture", types=["configurationPolicies"], name="After")
     drift = world.work("drift.generate", set=chosen)
+    finding = Finding.objects.get(graph_id=first)
+    ignored = IgnoredSetting.objects.create(
+        type_key=finding.type_key,
+        graph_id="elsewhere",
+        path="description",
+        reason="Notes",
+        until=clock.now() + timedelta(days=9),
+        decided_by="ana@contoso.example",
+        created_at=clock.now(),
+    )
     preview = world.work("restore.preview", set=chosen)
     schedule = make_schedule(world.tenant, world.cast.otto)
     slot = ScheduleSlot.objects.create(
         schedule=schedule, key="once", due_at=clock.now(), state="skipped", reason="missed"
     )
+    upload = keep_upload(world.tenant, [b"no archive"], name="export.zip", actor=world.cast.ana)
+    world.work("backup_set.import", upload=upload.pk)
+    export = world.work("backup_set.export", set=chosen).context["export"]
     policy = Policy.objects.get(graph_id=first)
     return {
         "run_id": drift.pk,
         "policy_id": policy.pk,
+        "finding_id": finding.pk,
+        "upload_id": upload.pk,
+        "export_id": export,
+        "setting_id": ignored.pk,
         "version_id": PolicyVersion.objects.filter(policy=policy).latest("pk").pk,
         "set_id": BackupSet.objects.get(pk=chosen).pk,
         "group_id": DirectoryGroup.objects.get(graph_id=group).pk,

@@ -129,7 +129,7 @@ class TestDrift:
 
     def test_it_is_started_from_the_page(self, captured, ana, world):
         shown = text(following(ana, ana.post("/t/contoso/drift/start/", {"set": captured.pk})))
-        assert "Started: Compare with live" in shown
+        assert "Started: Look for drift" in shown
         run = OperationRun.objects.latest("pk")
         assert "The comparison is not finished." in text(page(ana.get(f"/t/contoso/drift/{run.pk}/")))
         world.finish(run)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tenantatlas.backups.models import PolicyVersion
+from tenantatlas.drift.models import Finding
 from tenantatlas.inventory.models import Policy
 from tenantatlas.runs.models import OperationRun
 from tests.simulated import CATALOG, CONFIGURATIONS, SCRIPTS, World, group_target
@@ -74,7 +75,7 @@ class TestFilters:
     def test_the_form_shows_the_filters_that_are_on(self, ana):
         source = page(ana.get(f"{POLICIES}?q=alp&assigned=yes"))
         assert 'name="q" value="alp"' in source
-        assert '<option value="yes" selected>' in source
+        assert '<input type="hidden" name="assigned" value="yes">' in source
 
     @pytest.mark.usefixtures("listed")
     def test_columns_are_sorted_by_links_that_say_so(self, ana):
@@ -211,7 +212,7 @@ class TestVersions:
         listed.work("directory_groups.sync")
         policy = Policy.objects.get(name="Alpha")
         version = PolicyVersion.objects.get(policy=policy)
-        assert "Assignments Pilot" in text(page(ana.get(f"{POLICIES}{policy.pk}/versions/{version.pk}/")))
+        assert "Pilot Included" in text(page(ana.get(f"{POLICIES}{policy.pk}/versions/{version.pk}/")))
 
     @pytest.mark.parametrize(
         ("target", "words"),
@@ -225,7 +226,7 @@ class TestVersions:
         world.work("inventory.sync", types=["configurationPolicies"])
         world.work("backup_set.capture", types=["configurationPolicies"])
         version = PolicyVersion.objects.get()
-        assert f"Assignments {words}" in text(
+        assert f"{words} Included" in text(
             page(ana.get(f"{POLICIES}{version.policy_id}/versions/{version.pk}/"))
         )
 
@@ -240,8 +241,12 @@ def test_a_hostile_name_is_text_on_every_page(world, ana):
     policy, version = Policy.objects.get(), PolicyVersion.objects.get()
     restore = preview.context["restore"]
     for place in (
-        "policies/",
+        "policies/?presence=missing",
         f"policies/{policy.pk}/",
+        f"policies/{policy.pk}/?tab=versions",
+        f"policies/{policy.pk}/?tab=runs",
+        f"backup-sets/{capture.context['set']}/?tab=changes",
+        f"drift/findings/{Finding.objects.get().pk}/",
         f"policies/{policy.pk}/versions/{version.pk}/",
         "backup-sets/",
         f"backup-sets/{capture.context['set']}/",

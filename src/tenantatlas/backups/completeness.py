@@ -92,16 +92,23 @@ def summarise(items: Iterable[ItemFacts], *, held: Mapping[str, Sequence[str]]) 
 
 def _summarise_type(type_key: str, found: _Found) -> TypeSummary:
     remarks = [remark for remark in _remarks(type_key, found) if remark is not None]
-    order = (ReadStatus.DENIED, ReadStatus.UNAVAILABLE, ReadStatus.PARTIAL, ReadStatus.CHANGED)
-    seen = {status for status, _ in remarks}
     return TypeSummary(
         type_key=type_key,
-        status=next((status for status in order if status in seen), ReadStatus.COMPLETE),
+        status=worse_of(status for status, _ in remarks),
         listed=len(found.policies),
         captured=len(found.ended(ItemState.SUCCEEDED)),
         failed=sum(item.state in {ItemState.FAILED, ItemState.UNKNOWN} for item in found.policies),
         detail=" ".join(sentence for _, sentence in remarks),
     )
+
+
+_WORST_FIRST = (ReadStatus.DENIED, ReadStatus.UNAVAILABLE, ReadStatus.PARTIAL, ReadStatus.CHANGED)
+
+
+def worse_of(seen: Iterable[ReadStatus]) -> ReadStatus:
+    """The word that wins; complete where there is no other."""
+    said = set(seen)
+    return next((status for status in _WORST_FIRST if status in said), ReadStatus.COMPLETE)
 
 
 _Remark = tuple[ReadStatus, str] | None

@@ -64,7 +64,8 @@ class StagedRow(TenantOwned):
 class PolicyVersion(Immutable):
     """One captured, immutable state of one policy.
 
-    `digest` is that of the canonical form; `payload_sha256` that of the raw answers, which `blob` holds.
+    `digest` is that of the canonical form; `payload_sha256` that of the raw answers, which `blob` holds. An
+    imported version was read from a file: it says nothing about what this tenant had.
     """
 
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="versions")
@@ -78,6 +79,7 @@ class PolicyVersion(Immutable):
     captured_at = models.DateTimeField()
     secrets = models.JSONField(default=list)
     backup_only = models.JSONField(default=list)
+    imported = models.BooleanField(default=False)
 
     class Meta:
         indexes = [models.Index(fields=["tenant", "policy", "-id"], name="version_newest_first")]
@@ -140,8 +142,16 @@ class SetStatus(models.TextChoices):
     DELETED = "deleted", "Deleted"
 
 
+#: The `source` of a set that was read from a file: it says nothing of what the tenant had.
+IMPORTED = "import"
+
+
 class BackupSet(TenantOwned):
-    """A named collection of versions captured by one run; immutable once it is captured."""
+    """A named collection of versions captured by one run; immutable once it is captured.
+
+    Adding or removing policies makes a set that `supersedes` this one. `scope` says what was asked for:
+    `types`, and of the types that are not held whole the ids of `policies`.
+    """
 
     name = models.CharField(max_length=200)
     run = models.ForeignKey("runs.OperationRun", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -154,6 +164,7 @@ class BackupSet(TenantOwned):
     kept = models.BooleanField(default=False)
     counts = models.JSONField(default=dict)
     fingerprint = models.CharField(max_length=64, blank=True)
+    supersedes = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="successors")
 
     class Meta:
         constraints = [
@@ -194,7 +205,10 @@ class SetEntry(TenantOwned):
 
 
 class SetType(TenantOwned):
-    """How completely a set holds one policy type; `detail` says what is missing, and why."""
+    """How completely a set holds one policy type; `detail` says what is missing, and why.
+
+    `whole`: every policy of the type was asked for. Otherwise the set says nothing of the others.
+    """
 
     backup_set = models.ForeignKey(BackupSet, on_delete=models.CASCADE, related_name="types")
     type_key = models.CharField(max_length=120)
@@ -203,6 +217,7 @@ class SetType(TenantOwned):
     captured = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     detail = models.TextField(blank=True)
+    whole = models.BooleanField(default=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["backup_set", "type_key"], name="type_once_per_set")]
@@ -212,10 +227,15 @@ class SetType(TenantOwned):
 
 
 class Export(TenantOwned):
-    """A finished archive of a set, kept in sealed parts until its run is forgotten."""
+    """A finished archive, kept in sealed parts until the next one of the same set, or for some days.
 
-    backup_set = models.ForeignKey(BackupSet, on_delete=models.CASCADE, related_name="exports")
+    Without a set it holds the newest versions of chosen policies.
+    """
+
+    backup_set = models.ForeignKey(BackupSet, on_delete=models.CASCADE, null=True, related_name="exports")
     run_id = models.BigIntegerField(unique=True)
+    name = models.CharField(max_length=200, blank=True)
+    policies = models.PositiveIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField()
     created_at = models.DateTimeField()
@@ -237,3 +257,31 @@ class ExportPart(TenantOwned):
 
     def __str__(self) -> str:
         return f"part {self.position} of {self.export_id}"
+
+
+class Upload(TenantOwned):
+    """A file handed in to be imported, kept in sealed parts until it is imported or for a day."""
+
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=254)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UploadPart(TenantOwned):
+    """One piece of an upload."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="parts")
+    position = models.PositiveIntegerField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["upload", "position"], name="upload_part_once")]
+
+    def __str__(self) -> str:
+        return f"part {self.position} of {self.upload_id}"

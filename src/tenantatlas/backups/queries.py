@@ -14,14 +14,16 @@ from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Policy, ReadStatus
 from tenantatlas.inventory.queries import known_policies
-from tenantatlas.policies.canonical import compose
+from tenantatlas.policies.bodies import same
+from tenantatlas.policies.canonical import canonical_form, compose
 from tenantatlas.policies.diff import Difference, differences
+from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.redact import redact
 from tenantatlas.policies.registry import get_type
 from tenantatlas.tenants.queries import tenant_for
 from tenantatlas.tenants.scope import tenant_scope
 
-from .models import BackupSet, Export, PolicyVersion, Protection, SetEntry, SetStatus, SetType
+from .models import IMPORTED, BackupSet, Export, PolicyVersion, Protection, SetEntry, SetStatus, SetType
 from .services import load_document
 
 
@@ -52,20 +54,24 @@ class PolicyRow:
     protection: ProtectionState
     version_id: int | None
     confirmed_at: datetime | None
+    ignored_reason: str = ""
 
 
 def policies_with_protection(
     *, types: Iterable[str] = (), search: str = "", protection: ProtectionState | None = None
 ) -> QuerySet[Policy]:
-    """The policies of the tenant in scope with their newest version; `policy_rows` reads a slice of it."""
+    """The policies of the tenant in scope with their newest version; `policy_rows` reads a slice of it.
+
+    What asks for attention (never backed up, changed since) leaves out what is ignored.
+    """
     found = known_policies(types=types, search=search).select_related("protection")
     moved = Q(protection__evidence=F("evidence"))
     if protection == ProtectionState.NEVER:
-        return found.filter(protection=None)
+        return found.filter(protection=None, ignored_at=None)
     if protection == ProtectionState.PROTECTED:
         return found.filter(moved)
     if protection == ProtectionState.CHANGED:
-        return found.filter(protection__isnull=False).exclude(moved)
+        return found.filter(protection__isnull=False, ignored_at=None).exclude(moved)
     return found
 
 
@@ -93,7 +99,27 @@ def policy_row(policy: Policy) -> PolicyRow:
         protection=_state_of(policy, held),
         version_id=held.version_id if held else None,
         confirmed_at=held.confirmed_at if held else None,
+        ignored_reason=policy.ignored_reason,
     )
+
+
+def policy_facts(row: PolicyRow) -> dict[str, Json]:
+    """What every face tells of a policy, for machines."""
+    return {
+        "id": row.graph_id,
+        "type": row.type_key,
+        "name": row.name,
+        "platform": row.platform,
+        "presence": row.presence,
+        "last_modified": row.last_modified,
+        "assigned": row.is_assigned,
+        "assignments": row.assigned_count,
+        "scope_tags": list(row.scope_tags),
+        "protection": row.protection.value,
+        "version": row.version_id,
+        "last_seen": row.last_seen.isoformat(),
+        "ignored": row.ignored_reason,
+    }
 
 
 def _protection_of(policy: Policy) -> Protection | None:
@@ -123,6 +149,7 @@ class VersionRow:
     digest: str
     secrets: Json
     backup_only: tuple[str, ...]
+    imported: bool = False
     sets: tuple[tuple[int, str], ...] = ()
 
 
@@ -133,6 +160,8 @@ class VersionDiff:
     before: PolicyVersion = field(repr=False)
     after: PolicyVersion = field(repr=False)
     differences: tuple[Difference, ...]
+    #: Values that the service moves by itself, or only put in another order: they say nothing.
+    hidden: int = 0
 
 
 def versions_of(policy: Policy) -> list[VersionRow]:
@@ -152,6 +181,7 @@ def versions_of(policy: Policy) -> list[VersionRow]:
             digest=version.digest,
             secrets=version.secrets,
             backup_only=tuple(version.backup_only),
+            imported=version.imported,
             sets=tuple(sets.get(version.pk, ())),
         )
         for version in PolicyVersion.objects.filter(policy=policy).order_by("-pk")
@@ -169,12 +199,21 @@ def find_version(number: int) -> PolicyVersion:
 def diff_versions(before: PolicyVersion, after: PolicyVersion) -> VersionDiff:
     """How two versions of one policy differ."""
     policy_type = get_type(after.type_key)
-    found = differences(
-        policy_type,
-        compose(policy_type, load_document(before)),
-        compose(policy_type, load_document(after)),
+    one, other = (compose(policy_type, load_document(version)) for version in (before, after))
+    return VersionDiff(
+        before=before,
+        after=after,
+        differences=tuple(differences(policy_type, one, other)),
+        hidden=len({name for name in {*one, *other} if _says_nothing(policy_type, one, other, name)}),
     )
-    return VersionDiff(before=before, after=after, differences=tuple(found))
+
+
+def _says_nothing(policy_type: PolicyType, one: Json, other: Json, name: str) -> bool:
+    """Whether a property differs in what Graph sent, and not in what is compared."""
+    if same(one.get(name), other.get(name)):
+        return False
+    forms = [canonical_form(policy_type, body) for body in (one, other)]
+    return same(forms[0].get(name), forms[1].get(name))
 
 
 def shown_body(version: PolicyVersion) -> Json:
@@ -205,6 +244,11 @@ class SetRow:
     new: int
     failed: int
     fingerprint: str
+
+    @property
+    def retention(self) -> str:
+        """What becomes of the set, in words."""
+        return "Kept" if self.kept else "Until deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +298,28 @@ def set_row(backup_set: BackupSet) -> SetRow:
         failed=counts.get("failed", 0),
         fingerprint=backup_set.fingerprint,
     )
+
+
+def set_facts(backup_set: BackupSet, *, tenant: str) -> dict[str, Json]:
+    """What every face tells of a set, for machines."""
+    row = set_row(backup_set)
+    return {
+        "set": row.id,
+        "tenant": tenant,
+        "name": row.name,
+        "status": row.status,
+        "completeness": row.completeness,
+        "policies": row.policies,
+        "new": row.new,
+        "failed": row.failed,
+        "bytes": row.bytes,
+        "kept": row.kept,
+        "source": row.source,
+        "created": row.created_at.isoformat(timespec="seconds"),
+        "run": row.run_id,
+        "fingerprint": row.fingerprint,
+        "supersedes": backup_set.supersedes_id,
+    }
 
 
 def completeness_of(backup_set: BackupSet) -> str:
@@ -315,7 +381,7 @@ def set_entries(backup_set: BackupSet) -> QuerySet[SetEntry]:
 
 def find_set(number: int) -> BackupSet:
     """A set of the tenant in scope; a deleted one is not there."""
-    found = set_list().filter(pk=number).select_related("tenant").first()
+    found = set_list().filter(pk=number).select_related("tenant", "supersedes").first()
     if found is None:
         raise NotFound(f"There is no backup set {number} here.", hint="See `tenantatlas backups list`.")
     return found
@@ -335,8 +401,8 @@ def set_for(user: User, number: int) -> BackupSet:
 
 
 def latest_complete_set() -> BackupSet | None:
-    """The newest complete set of the tenant in scope."""
-    return set_list().filter(status=SetStatus.COMPLETE).first()
+    """The newest complete set of the tenant in scope; an import says nothing of the tenant."""
+    return set_list().filter(status=SetStatus.COMPLETE).exclude(source=IMPORTED).first()
 
 
 def policies_never_protected() -> QuerySet[Policy]:

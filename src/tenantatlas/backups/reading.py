@@ -59,14 +59,18 @@ _AT_ONCE = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Which policies to read: types, and of them only `policies` ((type, id) → name) unless that is None."""
+    """Which policies to read: types, and of them only `policies` ((type, id) → name) unless that is None.
+
+    The types in `whole` are read whole all the same.
+    """
 
     types: tuple[PolicyType, ...]
     policies: Mapping[tuple[str, str], str] | None = None
+    whole: frozenset[str] = frozenset()
 
     def covers(self, type_key: str, graph_id: str) -> bool:
         """Whether this policy is to be read."""
-        return self.policies is None or (type_key, graph_id) in self.policies
+        return self.policies is None or type_key in self.whole or (type_key, graph_id) in self.policies
 
 
 @dataclass(frozen=True, kw_only=True)

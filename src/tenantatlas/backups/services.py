@@ -12,7 +12,7 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.accounts.models import User
 from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock, json
-from tenantatlas.core.errors import Conflict, StorageFailed
+from tenantatlas.core.errors import Conflict, InputError, StorageFailed
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import Json
 from tenantatlas.graph.policies import Row
@@ -43,6 +43,7 @@ from .models import (
 from .payloads import open_payload, store_payloads
 from .targets import record_named_groups
 
+LONGEST_NAME = 200
 _TRIES = 3
 _CHUNK = 200
 
@@ -318,6 +319,23 @@ def _mark_kept(backup_set: BackupSet, *, actor: User | None, action: str, kept: 
     backup_set.kept = kept
 
 
+def rename_set(backup_set: BackupSet, *, name: str, actor: User | None) -> None:
+    """Call the set otherwise. What it holds does not change."""
+    _require(backup_set, actor, Capability.BACKUP_RUN)
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"The name of a set has between 1 and {LONGEST_NAME} characters.", details={"field": "name"}
+        )
+    with tenant_scope(backup_set.tenant), transaction.atomic():
+        living = BackupSet.objects.filter(pk=backup_set.pk).exclude(status=SetStatus.DELETED)
+        before = backup_set.name
+        if not living.update(name=name):
+            raise Conflict(f"The set {backup_set.name} is deleted.")
+        backup_set.name = name
+        _audit(backup_set, actor, "backup_set.rename", before=before)
+
+
 def delete_set(backup_set: BackupSet, *, actor: User | None) -> None:
     """The set goes, with every version that nothing else holds. Refused for kept and unfinished sets."""
     mark_deleted(backup_set, actor=actor)
@@ -381,7 +399,7 @@ def _point_back(version: PolicyVersion) -> None:
     """The newest version of the policy is now an older one, or none."""
     held = Protection.objects.filter(policy_id=version.policy_id, version=version)
     older = (
-        PolicyVersion.objects.filter(policy_id=version.policy_id)
+        PolicyVersion.objects.filter(policy_id=version.policy_id, imported=False)
         .exclude(pk=version.pk)
         .order_by("-pk")
         .first()
@@ -397,12 +415,12 @@ def _require(backup_set: BackupSet, actor: User | None, capability: Capability) 
         require_capability(actor, backup_set.tenant, capability)
 
 
-def _audit(backup_set: BackupSet, actor: User | None, action: str) -> None:
+def _audit(backup_set: BackupSet, actor: User | None, action: str, **more: Json) -> None:
     record_event(
         tenant_id=backup_set.tenant_id,
         actor_id=actor.pk if actor else None,
         actor_name=actor.email if actor else "TenantAtlas",
         action=action,
         subject=f"set {backup_set.pk}",
-        details={"name": backup_set.name, "fingerprint": backup_set.fingerprint},
+        details={"name": backup_set.name, "fingerprint": backup_set.fingerprint, **more},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantatlas.core.json import Json
-from tenantatlas.drift.queries import finding_counts, findings_of_run
+from tenantatlas.drift.queries import finding_counts, finding_facts, findings_of_run
 from tenantatlas.runs.models import OperationRun
 
 from .output import note
@@ -16,18 +16,5 @@ def found_by(run: OperationRun) -> dict[str, Json]:
         note(f"{one.severity:<6}  {one.kind:<7}  {one.type_key}  {one.name}: {one.summary}")
     return {
         "findings": finding_counts(run.pk),
-        "found": [
-            {
-                "kind": one.kind,
-                "severity": one.severity,
-                "type": one.type_key,
-                "id": one.graph_id,
-                "name": one.name,
-                "summary": one.summary,
-                "differences": one.differences,
-                "fingerprint": one.fingerprint,
-                "first_seen": one.first_seen.isoformat(),
-            }
-            for one in found
-        ],
+        "found": [finding_facts(one) for one in found],
     }

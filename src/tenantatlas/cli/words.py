@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 
 TypesOption = Annotated[str, typer.Option(metavar="A,B", help="Only these policy types, by key.")]
+FoundationsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--foundations/--no-foundations",
+        help="Also what policies refer to: scope tags, filters … Without types they come along.",
+    ),
+]
 PolicyOption = Annotated[
     list[str] | None,
     typer.Option("--policy", metavar="ID", help="Only this policy, by Graph id; may be given again."),
@@ -18,3 +25,8 @@ def split_words(values: Iterable[str] | None) -> list[str]:
     """The words of comma-separated lists, each once."""
     words = (word.strip() for value in values or () for word in value.split(","))
     return list(dict.fromkeys(word for word in words if word))
+
+
+def with_foundations(chosen: bool | None, types: str) -> bool:  # noqa: FBT001 - the value of an option
+    """Whether foundations come along: as said, else with all types and not with named ones."""
+    return not types.strip() if chosen is None else chosen

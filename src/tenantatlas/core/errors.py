@@ -7,7 +7,8 @@
     ├─ Conflict               conflict     no     yes        409   6
     │   ├─ TooMuchChange      too_much_change
     │   ├─ WritesHeld         writes_held
-    │   └─ TooManyTries       too_many_tries                429         retry_after
+    │   ├─ TooManyTries       too_many_tries                429         retry_after
+    │   └─ NothingToCompare   nothing_to_compare
     ├─ Incomplete             incomplete   no     no         409   3
     ├─ StorageFailed          storage      no     yes        503   7     disk full, store damaged, key missing
     ├─ DispatchFailed         queue.dispatch_failed           503   7     the engine did not take the run
@@ -118,6 +119,12 @@ class TooManyTries(Conflict):
     ) -> None:
         super().__init__(message, hint=hint, details=details)
         self.retry_after = retry_after
+
+
+class NothingToCompare(Conflict):
+    """There is nothing to compare with."""
+
+    code = "nothing_to_compare"
 
 
 class Incomplete(AtlasError):

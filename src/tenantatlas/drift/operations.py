@@ -1,22 +1,36 @@
-"""The run that compares a backup set with the live tenant. It writes nothing to the tenant."""
+"""The run that compares two states of a tenant. It writes nothing to the tenant.
+
+    against      earlier                            later                     Graph is
+    ───────────  ─────────────────────────────────  ────────────────────────  ─────────
+    set          that backup set                    the tenant as it is now   read
+    baseline     the tenant's baseline set          the tenant as it is now   read
+    inventory    the inventory before the newest    the newest inventory      not asked
+
+With nothing on the earlier side the run is blocked, and says what to do first.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.models import BackupSet, PolicyVersion, SetType
-from tenantatlas.backups.operations import SetParams, captured_set
+from tenantatlas.backups.operations import captured_set
 from tenantatlas.backups.payloads import stage_rows
 from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.reading import PolicyReading, Scope, Taken, graph_id_of, is_gone, policy_item
+from tenantatlas.backups.scopes import scope_of_set
 from tenantatlas.backups.services import load_document
-from tenantatlas.core.errors import AtlasError
-from tenantatlas.inventory.listing import CollectionRead
-from tenantatlas.inventory.models import ReadStatus
-from tenantatlas.inventory.operations import facts_of
+from tenantatlas.core.errors import AtlasError, InputError, NothingToCompare
+from tenantatlas.inventory.listing import CollectionRead, choose_types
+from tenantatlas.inventory.models import Inventory, TypeRead
+from tenantatlas.inventory.operations import describe_types, facts_of
+from tenantatlas.inventory.selection import selected_types, selection_hash
 from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.policies.diff import differences
 from tenantatlas.policies.model import PolicyType
@@ -27,51 +41,85 @@ from tenantatlas.runs.registry import ItemResult, ItemSpec, RunContext, failed_i
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 
+from .inventories import READ_WHOLE, compare_reads, read_whole
 from .models import FindingKind
-from .services import Found, record_findings
+from .queries import baseline_of_tenant, ignored_paths, two_inventories
+from .services import Comparison, Found, Known, comparison_with, record_findings, resolve_gone
 from .severity import severity_of_change, severity_of_presence
 
-_READ_WHOLE = (ReadStatus.COMPLETE, ReadStatus.UNAVAILABLE)
+_TYPE = "type:"
+_TWO = 2
 
 
-@operation("drift.generate", label="Compare with live", needs=Capability.DRIFT_RUN, schedulable=True)
-class GenerateDrift(PolicyReading[SetParams]):
-    """Reads what the set covers, whole, and records what was added, removed, changed, or is not known."""
+class Against(StrEnum):
+    """What the later state is compared with."""
 
-    params_type = SetParams
+    SET = "set"
+    BASELINE = "baseline"
+    INVENTORY = "inventory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftParams:
+    """`set` when against a set; `types` and `foundations` are the selection when against an inventory."""
+
+    against: Against = Against.SET
+    set: int = 0
+    types: tuple[str, ...] = ()
+    foundations: bool = True
+
+    def __post_init__(self) -> None:
+        chosen = sorted({policy_type.key for policy_type in choose_types(self.types)}) if self.types else ()
+        object.__setattr__(self, "types", tuple(chosen))
+        if self.against is Against.SET and not self.set:
+            raise InputError("Name the backup set to compare with.", details={"field": "set"})
+
+    @property
+    def selection(self) -> str:
+        """Which inventories are compared with each other."""
+        return selection_hash(selected_types(self.types, foundations=self.foundations))
+
+
+@operation("drift.generate", label="Look for drift", needs=Capability.DRIFT_RUN, schedulable=True)
+class GenerateDrift(PolicyReading[DriftParams]):
+    """Compares and records what was added, removed, changed, or is not known; what is gone is resolved."""
+
+    params_type = DriftParams
+    unique_by = ("against",)
     checks_again = False
 
-    def target(self, params: SetParams) -> str:
-        """The set."""
-        return str(params.set)
+    def target(self, params: DriftParams) -> str:
+        """The set, the baseline, or the selection."""
+        if params.against is Against.SET:
+            return str(params.set)
+        return params.selection if params.against is Against.INVENTORY else ""
 
-    def subject(self, params: SetParams, tenant: Tenant) -> str:
-        """The set's name."""
-        with tenant_scope(tenant):
-            return find_set(params.set).name
+    def subject(self, params: DriftParams, tenant: Tenant) -> str:
+        """What is compared with what."""
+        if params.against is Against.SET:
+            with tenant_scope(tenant):
+                return find_set(params.set).name
+        if params.against is Against.BASELINE:
+            return f"Baseline of {tenant.name}"
+        return f"{describe_types(params.types) or 'Inventory'}: newest and the one before"
 
-    def check(self, params: SetParams, tenant: Tenant) -> None:
+    def check(self, params: DriftParams, tenant: Tenant) -> None:
         """Refuse a set that is not there, or not captured yet."""
-        with tenant_scope(tenant):
-            captured_set(params.set)
+        if params.against is Against.SET:
+            with tenant_scope(tenant):
+                captured_set(params.set)
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
-        """The collections that the set covers."""
+        """The collections that the set covers, or the types of the two inventories."""
+        if ctx.params.against is Against.INVENTORY:
+            yield from _types_to_compare(ctx)
+            return
         ctx.set_context(set=_set_of(ctx).pk)
         yield from super().plan(ctx)
 
     def scope(self, ctx: RunContext) -> Scope:
-        """The types that the set tried to read; of a set of single policies, those."""
-        backup_set = _set_of(ctx)
-        keys = SetType.objects.filter(backup_set=backup_set).values_list("type_key", flat=True)
-        types = tuple(sorted((get_type(key) for key in keys), key=lambda policy_type: policy_type.key))
-        chosen = set(backup_set.scope.get("policies") or ())
-        if not chosen:
-            return Scope(types=types)
-        found = _versions(backup_set).filter(graph_id__in=chosen)
-        return Scope(
-            types=types, policies={(version.type_key, version.graph_id): version.name for version in found}
-        )
+        """What the set asked for."""
+        return scope_of_set(_set_of(ctx))
 
     def items_of(self, ctx: RunContext, scope: Scope, read: CollectionRead) -> Iterable[ItemSpec]:
         """Policies on both sides are read; those on one side only need no further read."""
@@ -87,8 +135,8 @@ class GenerateDrift(PolicyReading[SetParams]):
             if ours.pop((listed.policy_type.key, listed.graph_id), None) is None:
                 spec = _one_sided(spec.label, listed.policy_type, listed.graph_id, FindingKind.ADDED)
             yield spec
-        kind = FindingKind.REMOVED if read.status in _READ_WHOLE else FindingKind.UNKNOWN
-        for (type_key, graph_id), version in sorted(ours.items()):
+        kind = FindingKind.REMOVED if read.status in READ_WHOLE else FindingKind.UNKNOWN
+        for (type_key, graph_id), version in sorted(ours.items(), key=lambda pair: pair[0]):
             yield _one_sided(version.name, held[type_key], graph_id, kind)
 
     def take(self, ctx: RunContext, taken: Sequence[Taken]) -> Iterable[ItemResult]:
@@ -102,19 +150,29 @@ class GenerateDrift(PolicyReading[SetParams]):
         }
         results: list[ItemResult] = []
         found: list[Found] = []
+        quiet = {
+            policy_type.key: ignored_paths(policy_type.key, [one.graph_id for one in taken])
+            for policy_type in {one.policy_type.key: one.policy_type for one in taken}.values()
+        }
         for one in taken:
             try:
-                result, finding = _compare(one, versions[one.policy_type.key, one.graph_id])
+                result, finding = _compare(
+                    one,
+                    versions[one.policy_type.key, one.graph_id],
+                    ignored=quiet[one.policy_type.key].get(one.graph_id, frozenset()),
+                )
             except AtlasError as error:
                 results.append(failed_item(one.item.key, error))
                 continue
             results.append(result)
             found += [finding] if finding else []
-        record_findings(backup_set, found, run_id=ctx.run.pk)
+        record_findings(comparison_with(backup_set), found, run_id=ctx.run.pk)
         return results
 
     def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
-        """A collection, or a policy that is on one side only."""
+        """A collection, a policy that is on one side only, or a type of two inventories."""
+        if item.key.startswith(_TYPE):
+            return _compare_type(ctx, item)
         kind = facts_of(item).get("finding")
         if kind is None:
             return super().process(ctx, item)
@@ -126,6 +184,14 @@ class GenerateDrift(PolicyReading[SetParams]):
             return self._record_one_sided(ctx, item, FindingKind.REMOVED)
         self._record_one_sided(ctx, item, FindingKind.UNKNOWN, why=error.message)
         return failed_item(item.key, error)
+
+    def finish(self, ctx: RunContext) -> None:
+        """Resolve what is gone, and say by name what could not be compared."""
+        if ctx.params.against is Against.INVENTORY:
+            _finish_inventories(ctx)
+            return
+        resolve_gone(comparison_with(_set_of(ctx)), _known(ctx), run_id=ctx.run.pk)
+        super().finish(ctx)
 
     def _record_one_sided(
         self, ctx: RunContext, item: RunItem, kind: FindingKind, *, why: str = ""
@@ -140,7 +206,7 @@ class GenerateDrift(PolicyReading[SetParams]):
             severity=severity_of_presence(policy_type, kind),
             summary=why or summary,
         )
-        record_findings(backup_set, [finding], run_id=ctx.run.pk)
+        record_findings(comparison_with(backup_set), [finding], run_id=ctx.run.pk)
         state = ItemState.SKIPPED if kind == FindingKind.UNKNOWN else ItemState.SUCCEEDED
         return ItemResult(
             key=item.key,
@@ -158,21 +224,24 @@ def _told(backup_set: BackupSet, policy_type: PolicyType, kind: FindingKind) -> 
     if kind != FindingKind.ADDED:
         return kind, "It is no longer in the tenant."
     whole = SetType.objects.filter(
-        backup_set=backup_set, type_key=policy_type.key, status__in=_READ_WHOLE
+        backup_set=backup_set, type_key=policy_type.key, status__in=READ_WHOLE, whole=True
     ).exists()
     if whole:
         return kind, "It is in the tenant and not in the set."
     return FindingKind.UNKNOWN, "The set did not hold this type completely."
 
 
-def _compare(taken: Taken, version: PolicyVersion) -> tuple[ItemResult, Found | None]:
+def _compare(
+    taken: Taken, version: PolicyVersion, *, ignored: frozenset[str]
+) -> tuple[ItemResult, Found | None]:
     policy_type = taken.policy_type
     live = compose(policy_type, taken.document)
     after = digest(policy_type, live)
     before, found = version.digest, None
     if after != before:
         ours = compose(policy_type, load_document(version))
-        changes = tuple(differences(policy_type, ours, live))
+        all_changes = differences(policy_type, ours, live)
+        changes = tuple(one for one in all_changes if one.path not in ignored)
         if changes:
             severity, summary = severity_of_change(policy_type, ours, live, changes)
             found = Found(
@@ -207,8 +276,111 @@ def _one_sided(label: str, policy_type: PolicyType, graph_id: str, kind: Finding
 
 
 def _set_of(ctx: RunContext) -> BackupSet:
-    return find_set(ctx.params.set)
+    """The set on the earlier side. A baseline is looked up once: choosing another does not move the run."""
+    if ctx.params.against is Against.SET:
+        return find_set(ctx.params.set)
+    if "set" in ctx.run.context:
+        return find_set(ctx.run.context["set"])
+    baseline = baseline_of_tenant()
+    if baseline is None:
+        raise NothingToCompare(
+            "No baseline is chosen for this tenant, or its backup set was deleted.",
+            hint="Choose one: `tenantatlas drift baseline -t SLUG --set SET`.",
+        )
+    return baseline.backup_set
 
 
 def _versions(backup_set: BackupSet) -> QuerySet[PolicyVersion]:
     return PolicyVersion.objects.filter(entries__backup_set=backup_set)
+
+
+def _known(ctx: RunContext) -> Known:
+    """Of which policies this run knows whether they drifted."""
+    items = ctx.items().exclude(type_key="").exclude(key__startswith="list:")
+    states = items.values_list("type_key", "key", "state")
+    places = {(type_key, graph_id_of(key)): state for type_key, key, state in states}
+    whole = TypeRead.objects.filter(run_id=ctx.run.pk, status__in=READ_WHOLE)
+    return Known(
+        policies=frozenset(place for place, state in places.items() if state == ItemState.SUCCEEDED),
+        types=frozenset(whole.values_list("type_key", flat=True)),
+        unsure=frozenset(places),
+    )
+
+
+# ── Two inventories ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Pair(NamedTuple):
+    before: Inventory
+    after: Inventory
+
+
+def _types_to_compare(ctx: RunContext) -> Iterable[ItemSpec]:
+    pair = _inventories(ctx)
+    ctx.set_context(before=pair.before.run_id, after=pair.after.run_id)
+    for type_key in sorted(pair.before.reads.keys() | pair.after.reads.keys()):
+        policy_type = get_type(type_key)
+        yield ItemSpec(
+            key=f"{_TYPE}{type_key}", label=policy_type.label[:400], type_key=type_key, lane="store"
+        )
+
+
+def _inventories(ctx: RunContext) -> _Pair:
+    """The two inventories, looked up once: a later synchronisation does not move the run."""
+    if "before" in ctx.run.context:
+        known = Inventory.objects.in_bulk(
+            [ctx.run.context["before"], ctx.run.context["after"]], field_name="run_id"
+        )
+        if len(known) == _TWO:
+            return _Pair(known[ctx.run.context["before"]], known[ctx.run.context["after"]])
+    found = two_inventories(ctx.params.selection)
+    if len(found) < _TWO:
+        many = "only one inventory" if found else "no inventory"
+        raise NothingToCompare(
+            f"There is {many} of this selection yet, and it takes two.",
+            hint="Synchronise the inventory once more: `tenantatlas inventory sync -t SLUG --wait`.",
+        )
+    return _Pair(found[1], found[0])
+
+
+def _reads_of(pair: _Pair, type_key: str) -> tuple[TypeRead | None, TypeRead | None]:
+    numbers = [inventory.reads.get(type_key) for inventory in pair]
+    reads = TypeRead.objects.select_related("observation").in_bulk([pk for pk in numbers if pk])
+    before, after = (reads.get(pk) if pk else None for pk in numbers)
+    return before, after
+
+
+def _compare_type(ctx: RunContext, item: RunItem) -> ItemResult:
+    before, after = _reads_of(_inventories(ctx), item.type_key)
+    found = list(compare_reads(before, after, type_key=item.type_key))
+    record_findings(_comparison_of_inventories(ctx), found, run_id=ctx.run.pk)
+    if read_whole(before) and read_whole(after):
+        return ItemResult(
+            key=item.key,
+            state=ItemState.SUCCEEDED,
+            action="changed" if found else "unchanged",
+            details={"findings": len(found)},
+        )
+    gap = next((read for read in (after, before) if not read_whole(read)), None)
+    return ItemResult(
+        key=item.key,
+        state=ItemState.SKIPPED,
+        action="unknown",
+        reason="not_known",
+        message=f"Not read completely: {gap.reason if gap else 'it was not looked at.'}"[:600],
+        hint="Synchronise the inventory again once it can be read.",
+    )
+
+
+def _finish_inventories(ctx: RunContext) -> None:
+    done = ctx.items(ItemState.SUCCEEDED).values_list("type_key", flat=True)
+    resolve_gone(_comparison_of_inventories(ctx), Known(types=frozenset(done)), run_id=ctx.run.pk)
+    skipped = list(ctx.items(ItemState.SKIPPED).values_list("label", flat=True))
+    if skipped:
+        ctx.mark_incomplete(
+            "incomplete", f"Not known for {len(skipped)} policy type(s): {', '.join(skipped[:5])}."
+        )
+
+
+def _comparison_of_inventories(ctx: RunContext) -> Comparison:
+    return Comparison(key=f"inventory:{ctx.params.selection}")

@@ -13,6 +13,7 @@ class Presence(models.TextChoices):
     PRESENT = "present", "In the tenant"
     MISSING = "missing", "No longer in the tenant"
     UNKNOWN = "unknown", "Not known"
+    IMPORTED = "imported", "Imported, never seen in the tenant"
 
 
 class ReadStatus(models.TextChoices):
@@ -26,7 +27,10 @@ class ReadStatus(models.TextChoices):
 
 
 class Policy(TenantOwned):
-    """One configuration object of a tenant, as last observed. Its history is in `backups.PolicyVersion`."""
+    """One configuration object of a tenant, as last observed. Its history is in `backups.PolicyVersion`.
+
+    An ignored policy is backed up like any other; it is only left out of what asks for attention.
+    """
 
     type_key = models.CharField(max_length=120)
     graph_id = models.CharField(max_length=200)
@@ -43,6 +47,8 @@ class Policy(TenantOwned):
     last_seen = models.DateTimeField()
     missing_since = models.DateTimeField(null=True)
     last_run_id = models.BigIntegerField()
+    ignored_at = models.DateTimeField(null=True)
+    ignored_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         verbose_name_plural = "policies"
@@ -58,8 +64,24 @@ class Policy(TenantOwned):
         return self.name
 
 
+class Observation(TenantOwned):
+    """What one list showed of one policy type, packed. A type that did not move is kept once."""
+
+    type_key = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    packed = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "type_key", "sha256"], name="observation_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type_key}: {self.sha256}"
+
+
 class TypeRead(TenantOwned):
-    """How one run read one policy type."""
+    """How one run read one policy type. Only a synchronisation keeps what the list showed."""
 
     type_key = models.CharField(max_length=120)
     run_id = models.BigIntegerField()
@@ -67,6 +89,7 @@ class TypeRead(TenantOwned):
     reason = models.TextField(blank=True)
     listed = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
+    observation = models.ForeignKey(Observation, on_delete=models.PROTECT, null=True, related_name="reads")
 
     class Meta:
         constraints = [
@@ -76,3 +99,22 @@ class TypeRead(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.type_key}: {self.status}"
+
+
+class Inventory(TenantOwned):
+    """One synchronisation of one selection of policy types, for comparing it with the next.
+
+    `reads` holds the `TypeRead` of each type that was looked at.
+    """
+
+    run_id = models.BigIntegerField(unique=True)
+    selection = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    reads = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "inventories"
+        indexes = [models.Index(fields=["tenant", "selection", "-id"], name="inventory_newest_first")]
+
+    def __str__(self) -> str:
+        return f"inventory of run {self.run_id}"

@@ -9,25 +9,34 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core.json import Json
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.runs.lifecycle import ItemState
-from tenantatlas.runs.models import RunItem
+from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.queries import does
 from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, failed_item, operation
 from tenantatlas.tenants.connections import client_for
 from tenantatlas.tenants.models import Tenant
 
 from .listing import CollectionRead, choose_collections, choose_types, read_collection
 from .models import ReadStatus
+from .observations import keep_inventory, keep_observations
+from .selection import selected_types, selection_hash
 from .services import record_collection
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncParams:
-    """Which policy types to look at; none named means all."""
+    """Which policy types to look at; none named means all. `foundations` adds what others refer to."""
 
     types: tuple[str, ...] = ()
+    foundations: bool = True
 
     def __post_init__(self) -> None:
         chosen = sorted({policy_type.key for policy_type in choose_types(self.types)}) if self.types else ()
         object.__setattr__(self, "types", tuple(chosen))
+
+    @property
+    def selected(self) -> tuple[PolicyType, ...]:
+        """The types that this selection means."""
+        return selected_types(self.types, foundations=self.foundations)
 
 
 @operation("inventory.sync", label="Synchronise inventory", needs=Capability.INVENTORY_SYNC, schedulable=True)
@@ -35,27 +44,48 @@ class SyncInventory(Operation[SyncParams]):
     """Reads the lists only. One item per collection; collections of one throttle family follow each other."""
 
     params_type = SyncParams
-    unique_by = ("types",)
+    unique_by = ()
     chunk_size = 1
     parallel_lanes = 12
 
+    def target(self, params: SyncParams) -> str:
+        """The selection, however it was said."""
+        return selection_hash(params.selected)
+
     def subject(self, params: SyncParams, tenant: Tenant) -> str:
         """The types, or that it is all of them."""
-        return describe_types(params.types) or f"All policy types of {tenant.name}"
+        named = describe_types(params.types)
+        if not params.foundations:
+            return named or f"All policy types of {tenant.name} without foundations"
+        return f"{named} and foundations" if named else f"All policy types of {tenant.name}"
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """One item per collection."""
-        for path, types in choose_collections(choose_types(ctx.params.types)).items():
+        for path, types in choose_collections(ctx.params.selected).items():
             yield collection_item(path, types)
 
     def process(self, ctx: RunContext, item: RunItem) -> ItemResult:
         """Read one list to its end and store what it shows."""
         path = facts_of(item)["list"]
-        types = choose_collections(choose_types(ctx.params.types))[path]
+        types = choose_collections(ctx.params.selected)[path]
         read = read_collection(client_for(ctx.tenant), path, types)
         ctx.beat()
         record_collection(read, run_id=ctx.run.pk)
+        keep_observations(read, run_id=ctx.run.pk)
         return collection_result(item.key, read)
+
+    def finish(self, ctx: RunContext) -> None:
+        """Keep which reads make this inventory, for comparing it with the next of the same selection."""
+        keep_inventory(
+            run_id=ctx.run.pk, selection=selection_hash(ctx.params.selected), completes=_first_of(ctx.run).pk
+        )
+
+
+def _first_of(run: OperationRun) -> OperationRun:
+    """The run itself, or the one whose failed items it does again."""
+    while run.parent is not None and does(run.parent, SyncInventory.key):
+        run = run.parent
+    return run
 
 
 def facts_of(item: RunItem) -> dict[str, Json]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 
 from tenantatlas.core.errors import InputError
 from tenantatlas.policies.registry import get_type
@@ -12,6 +13,7 @@ from tenantatlas.policies.registry import get_type
 from .models import Policy, Presence, TypeRead
 
 _NAMED_AT_MOST = 5
+_SCOPE_TAGS = "roleScopeTags"
 
 
 def known_policies(
@@ -49,3 +51,14 @@ def find_policies(graph_ids: Iterable[str]) -> list[Policy]:
             details={"field": "policies", "unknown": unknown[:50]},
         )
     return found
+
+
+def scope_tag_names() -> dict[str, str]:
+    """Id → name of the scope tags that were observed, by name."""
+    found = Policy.objects.filter(type_key=_SCOPE_TAGS).order_by("name", "pk")
+    return dict(found.values_list("graph_id", "name"))
+
+
+def with_scope_tag(policies: QuerySet[Policy], tag: str) -> QuerySet[Policy]:
+    """Those of the policies that carry this scope tag."""
+    return policies.annotate(tags_text=Cast("scope_tags", TextField())).filter(tags_text__contains=f'"{tag}"')

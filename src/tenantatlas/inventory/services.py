@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.accounts.models import User
+from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
+from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json, storable_text
 from tenantatlas.policies.model import PolicyType
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.queries import require_capability
 
 from .listing import CollectionRead, ListedPolicy, row_evidence
 from .models import Policy, Presence, ReadStatus, TypeRead
 
+_LONGEST_REASON = 300
 _OBSERVED = (
     "name",
     "odata_type",
@@ -76,6 +83,11 @@ def assignment_facts(body: Json) -> dict[str, bool | int]:
         return {"assigned_count": len(rows), "is_assigned": bool(rows)}
     flag = body.get("isAssigned")
     return {"is_assigned": flag} if isinstance(flag, bool) else {}
+
+
+def observed_policy(listed: ListedPolicy) -> Policy:
+    """What a list row tells of a policy, as a row that is not stored."""
+    return _observed(listed, assignment_facts(listed.row.body), run_id=0, at=clock.now())
 
 
 def _observed(listed: ListedPolicy, told: dict[str, bool | int], *, run_id: int, at: datetime) -> Policy:
@@ -141,9 +153,40 @@ def _record_type(read: CollectionRead, policy_type: PolicyType, *, run_id: int, 
         update_fields=("status", "reason", "listed", "at"),
     )
     unseen = Policy.objects.filter(type_key=policy_type.key).exclude(last_run_id=run_id)
+    unseen = unseen.exclude(presence=Presence.IMPORTED)  # never seen here, so it cannot have gone
     if read.status == ReadStatus.COMPLETE:
         gone = unseen.exclude(presence=Presence.MISSING, missing_since__isnull=False)
         gone.filter(missing_since__isnull=True).update(missing_since=at)
         unseen.update(presence=Presence.MISSING)
     else:
         unseen.update(presence=Presence.UNKNOWN)
+
+
+def ignore_policies(policies: Sequence[Policy], *, tenant: Tenant, actor: User, reason: str) -> None:
+    """Leave these policies out of what asks for attention. They are backed up like any other."""
+    reason = reason.strip()
+    if not reason or len(reason) > _LONGEST_REASON:
+        raise InputError(f"Say why, in at most {_LONGEST_REASON} characters.", details={"field": "reason"})
+    _mark(policies, tenant=tenant, actor=actor, action="policy.ignore", reason=reason)
+
+
+def heed_policies(policies: Sequence[Policy], *, tenant: Tenant, actor: User) -> None:
+    """These policies ask for attention again."""
+    _mark(policies, tenant=tenant, actor=actor, action="policy.heed", reason="")
+
+
+def _mark(policies: Sequence[Policy], *, tenant: Tenant, actor: User, action: str, reason: str) -> None:
+    require_capability(actor, tenant, Capability.BACKUP_RUN)
+    with transaction.atomic():
+        Policy.objects.filter(pk__in=[policy.pk for policy in policies]).update(
+            ignored_at=clock.now() if reason else None, ignored_reason=reason
+        )
+        for policy in policies:
+            record_event(
+                tenant_id=tenant.pk,
+                actor_id=actor.pk,
+                actor_name=actor.email,
+                action=action,
+                subject=f"policy {policy.pk}",
+                details={"name": policy.name, "policy": policy.graph_id, "reason": reason},
+            )

@@ -109,6 +109,24 @@ def differences(policy_type: PolicyType, before: Json, after: Json) -> tuple[Dif
     return () if same(one, other) else tuple(comparison.of(_Trail(), one, other))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One value that a policy sets. A secret reads •••."""
+
+    path: str
+    label: str
+    value: Json = None
+    secret: bool = False
+
+
+def settings_of(policy_type: PolicyType, composed: Json) -> tuple[Setting, ...]:
+    """Every value of a composed body but its assignments, under the labels that differences have."""
+    body = {
+        name: value for name, value in _comparable(policy_type, composed).items() if name != "assignments"
+    }
+    return tuple(_Comparison(unordered(policy_type)).leaves(_Trail(), body))
+
+
 def _comparable(policy_type: PolicyType, composed: Json) -> Json:
     """The canonical form, with every secret replaced by something that is equal where the secret is."""
     return canonical_form(policy_type, with_secrets_replaced(policy_type, composed, _hidden))
@@ -138,8 +156,28 @@ class _Comparison:
         elif not same(before, after):
             yield _difference(trail, before, after)
 
+    def leaves(self, trail: _Trail, value: Json) -> Iterator[Setting]:
+        """The values in it that hold no others."""
+        if isinstance(value, dict):
+            for name in sorted(value):
+                yield from self.leaves(trail.to_property(name), value[name])
+        elif isinstance(value, list) and any(isinstance(row, dict | list) for row in value):
+            key = self._key_at(trail)
+            for name, row in _by_name(value, key).items():
+                yield from self.leaves(trail.to_row(name, _row_label(row, name, key)), row)
+        elif trail.tokens[-1] != "@odata.type":
+            yield Setting(
+                path=trail.path,
+                label=trail.label or trail.path,
+                value=_shown(value),
+                secret=isinstance(value, _Hidden),
+            )
+
+    def _key_at(self, trail: _Trail) -> tuple[str, ...] | None:
+        return next((key for tokens, key in self._keys if paths.tokens_match(tokens, trail.tokens)), None)
+
     def _of_rows(self, trail: _Trail, before: list[Json], after: list[Json]) -> Iterator[Difference]:
-        key = next((key for tokens, key in self._keys if paths.tokens_match(tokens, trail.tokens)), None)
+        key = self._key_at(trail)
         rows_before, rows_after = _by_name(before, key), _by_name(after, key)
         names = list(dict.fromkeys((*rows_before, *rows_after)))
         for name in names if key is None else sorted(names):

@@ -106,7 +106,9 @@ _MAY_BECOME: Mapping[RunStatus, frozenset[RunStatus]] = {
 COUNT_KEYS = ("total", "processed", *(state.value for state in ItemState))
 
 #: Error codes that mean a prerequisite is missing, not that the work went wrong.
-BLOCKING_CODES = frozenset({"sign_in", "consent", "storage", "not_allowed", "writes_held"})
+BLOCKING_CODES = frozenset(
+    {"sign_in", "consent", "storage", "not_allowed", "writes_held", "nothing_to_compare"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.core import signing
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from tenantatlas.accounts.sessions import SessionStore, stored_key
@@ -73,7 +73,7 @@ def is_idle(request: HttpRequest) -> bool:
     return clock.now() - _last_act(request) >= IDLE
 
 
-def note_act(request: HttpRequest, response: HttpResponse) -> None:
+def note_act(request: HttpRequest, response: HttpResponseBase) -> None:
     """Remember that something was done now, to the minute. Pages that renew themselves do nothing."""
     if request.headers.get("HX-Request") == "true" and request.method == "GET":
         return
@@ -106,7 +106,7 @@ def known_browser(request: HttpRequest, email: str) -> str:
     return str(known["id"]) if isinstance(known, dict) and _digest(email) in accounts else ""
 
 
-def note_known_browser(request: HttpRequest, response: HttpResponse, email: str) -> None:
+def note_known_browser(request: HttpRequest, response: HttpResponseBase, email: str) -> None:
     """Remember that the account was signed in to with this browser."""
     known = signed_cookie(request, _KNOWN)
     before = known if isinstance(known, dict) else {"id": fresh_id(), "accounts": []}

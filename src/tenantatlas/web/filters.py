@@ -31,7 +31,7 @@ RESET = "reset"
 #: A filter that lets everything through.
 _EVERYTHING = frozenset({"", "all"})
 #: What an address may carry that is no filter.
-_NO_FILTERS = frozenset({"page", "v", "shown", "export", "columns", RESTORED, RESET})
+_NO_FILTERS = frozenset({"page", "tab", "v", "shown", "export", "columns", RESTORED, RESET})
 
 
 def chosen(request: HttpRequest, name: str, allowed: Container[str], default: str = "") -> str:

@@ -11,7 +11,7 @@ from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Su
 from django.db.models.functions import Coalesce, TruncDate
 
 from tenantatlas.accounts.models import User
-from tenantatlas.backups.models import BackupSet, SetStatus
+from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus
 from tenantatlas.core import clock
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
@@ -24,6 +24,8 @@ from tenantatlas.tenants.queries import tenants_of
 #: How far back trouble is looked for.
 TROUBLE_WINDOW = timedelta(days=7)
 _OPEN = [status.value for status in OPEN_STATUSES]
+#: Policies that should have a version and have none.
+_BARE = Q(protection=None, ignored_at=None)
 _TROUBLE = [Outcome.FAILED.value, Outcome.BLOCKED.value]
 
 
@@ -65,12 +67,15 @@ def glances(tenants: Iterable[Tenant]) -> list[Glance]:
     ids = [tenant.pk for tenant in rows]
     backups = dict(
         BackupSet.all_tenants.filter(tenant__in=ids, status=SetStatus.COMPLETE)
+        .exclude(source=IMPORTED)
         .values_list("tenant_id")
         .annotate(Max("created_at"))
     )
     present = Policy.all_tenants.filter(tenant__in=ids, presence=Presence.PRESENT)
     policies = _by_tenant(
-        present.values("tenant_id").annotate(all=Count("pk"), bare=Count("pk", filter=Q(protection=None)))
+        present.values("tenant_id").annotate(
+            all=Count("pk"), bare=Count("pk", filter=Q(protection=None, ignored_at=None))
+        )
     )
     runs = _runs_by_tenant(ids)
     missing = _missing_by_tenant(ids)
@@ -131,6 +136,7 @@ def standing(tenant: Tenant) -> Standing:
     runs = OperationRun.all_tenants.filter(tenant=OuterRef("pk"), outcome=Outcome.SUCCEEDED)
     present = Policy.all_tenants.filter(tenant=OuterRef("pk"), presence=Presence.PRESENT)
     sets = BackupSet.all_tenants.filter(tenant=OuterRef("pk"), status=SetStatus.COMPLETE)
+    sets = sets.exclude(source=IMPORTED)
     expiring = Connection.all_tenants.filter(tenant=OuterRef("pk"), expires_at__isnull=False)
     row = (
         Tenant.objects.filter(pk=tenant.pk)
@@ -140,7 +146,7 @@ def standing(tenant: Tenant) -> Standing:
             last_drift=Subquery(runs.filter(doing("drift.generate")).order_by("-pk").values("pk")[:1]),
             expires=Subquery(expiring.order_by("expires_at").values("expires_at")[:1]),
             policies=_count(present),
-            unprotected=_count(present.filter(protection=None)),
+            unprotected=_count(present.filter(_BARE)),
         )
         .get()
     )

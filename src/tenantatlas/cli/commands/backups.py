@@ -13,17 +13,20 @@ import typer
 from tenantatlas.backups import queries, services
 from tenantatlas.backups.archive import read_archive
 from tenantatlas.backups.comparing import SetDifference, compare_sets
+from tenantatlas.backups.imports import keep_upload
 from tenantatlas.backups.models import BackupSet, Export, SetEntry
-from tenantatlas.backups.operations import SetParams
+from tenantatlas.backups.operations import ChangeParams, ExportParams, ImportParams, SetParams
 from tenantatlas.cli.findings import found_by
-from tenantatlas.cli.output import print_object, print_rows, wants_json, write_line
-from tenantatlas.cli.session import Session, acting_user, in_tenant, in_tenant_of
+from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
+from tenantatlas.cli.session import Session, TenantOption, WaitOption, acting_user, in_tenant, in_tenant_of
 from tenantatlas.cli.starts import start_and_wait
+from tenantatlas.cli.words import PolicyOption, split_words
 from tenantatlas.core.errors import Conflict, InputError, StorageFailed
 from tenantatlas.core.json import Json, storable
+from tenantatlas.drift.operations import DriftParams
 from tenantatlas.drift.services import shown_differences
-from tenantatlas.runs.lifecycle import Outcome
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.lifecycle import ItemState, Outcome
+from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.queries import tenants_of
 
@@ -37,7 +40,7 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Backup sets.", no_args_is_help=True)
     app.add_typer(group, name="backups")
-    for command in (list_, show, verify, export, keep, delete, diff):
+    for command in (list_, show, verify, export, import_, add, remove, rename, keep, delete, diff):
         group.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -115,6 +118,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; must not exist yet.")
     ] = None,
+    policy: PolicyOption = None,
     wait: Annotated[bool, typer.Option("--wait", hidden=True)] = True,  # noqa: ARG001 - an export is always waited for
 ) -> None:
     """Write a set as a zip of open JSON with a manifest of hashes. Secrets are replaced."""
@@ -130,7 +134,8 @@ def export(
             _write_file(path, read_archive(made))
             return {"file": str(path), "sha256": made.sha256, "bytes": made.size}
 
-        start_and_wait("backup_set.export", session, params=SetParams(set=found.pk), wait=True, extra=write)
+        params = ExportParams(set=found.pk, policies=tuple(split_words(policy)))
+        start_and_wait("backup_set.export", session, params=params, wait=True, extra=write)
 
 
 def _write_file(path: Path, parts: Iterator[bytes]) -> None:
@@ -147,6 +152,71 @@ def _write_file(path: Path, parts: Iterator[bytes]) -> None:
         ) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip of exported JSON.")],
+    *,
+    tenant: TenantOption,
+    store: Annotated[
+        bool, typer.Option("--store", help="Store what is recognised; without it, only say what that is.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="The set's name.")] = "",
+    wait: WaitOption = False,
+) -> None:
+    """Take in an archive of ours, or JSON that IntuneManagement, IntuneCD or Graph gave. Writes no tenant."""
+    with in_tenant(tenant) as session:
+        upload = keep_upload(session.tenant, _parts_of(file), name=file.name, actor=session.user)
+        params = ImportParams(upload=upload.pk, store=store, name=name.strip())
+        start_and_wait("backup_set.import", session, params=params, wait=wait, extra=_taken_in)
+
+
+def _parts_of(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from iter(lambda: file.read(1024 * 1024), b"")
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise InputError(f"{path} cannot be read: {reason}.", hint="Check the path.") from error
+
+
+def _taken_in(run: OperationRun) -> dict[str, Json]:
+    items = RunItem.objects.filter(run=run).order_by("position")
+    for item in items:
+        note(f"{item.action or item.state:<11}  {item.label}: {item.message}")
+    numbers = [(item.details or {}).get("number", 0) for item in items if item.state == ItemState.SUCCEEDED]
+    return {"set": run.context.get("set"), "recognised": sum(numbers)}
+
+
+def add(
+    set_: SetArgument,
+    *,
+    policy: Annotated[list[str], typer.Option("--policy", metavar="ID", help="By Graph id; again for more.")],
+    wait: WaitOption = False,
+) -> None:
+    """Capture policies into the set that follows this one; this one stays as it is."""
+    with _set_named(set_) as (session, found):
+        params = ChangeParams(set=found.pk, policies=tuple(split_words(policy)))
+        start_and_wait("backup_set.add_policies", session, params=params, wait=wait)
+
+
+def remove(
+    set_: SetArgument,
+    *,
+    policy: Annotated[list[str], typer.Option("--policy", metavar="ID", help="By Graph id; again for more.")],
+    wait: WaitOption = False,
+) -> None:
+    """Make the set that follows this one, without these policies; this one stays as it is."""
+    with _set_named(set_) as (session, found):
+        params = ChangeParams(set=found.pk, policies=tuple(split_words(policy)))
+        start_and_wait("backup_set.remove_policies", session, params=params, wait=wait)
+
+
+def rename(set_: SetArgument, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Call a set otherwise."""
+    with _set_named(set_) as (session, found):
+        services.rename_set(found, name=name, actor=session.user)
+        print_object(_facts(found, session.tenant), text=f"The set is called {found.name}.")
 
 
 def keep(
@@ -181,7 +251,7 @@ def diff(
     with _set_named(set_a) as (session, before):
         if set_b == _LIVE:
             start_and_wait(
-                "drift.generate", session, params=SetParams(set=before.pk), wait=wait, extra=found_by
+                "drift.generate", session, params=DriftParams(set=before.pk), wait=wait, extra=found_by
             )
             return
         with _set_named(set_b) as (other, after):
@@ -198,23 +268,7 @@ def diff(
 
 
 def _facts(found: BackupSet, tenant: Tenant) -> dict[str, Json]:
-    row = queries.set_row(found)
-    return {
-        "set": row.id,
-        "tenant": tenant.slug,
-        "name": row.name,
-        "status": row.status,
-        "completeness": row.completeness,
-        "policies": row.policies,
-        "new": row.new,
-        "failed": row.failed,
-        "bytes": row.bytes,
-        "kept": row.kept,
-        "source": row.source,
-        "created": row.created_at.isoformat(timespec="seconds"),
-        "run": row.run_id,
-        "fingerprint": row.fingerprint,
-    }
+    return queries.set_facts(found, tenant=tenant.slug)
 
 
 def _entry(entry: SetEntry) -> dict[str, Json]:

@@ -205,7 +205,7 @@ class _Story:
     def _drift(self, backup: OperationRun) -> None:
         self._title("See what differs from the backup")
         run = self._run("drift.generate", {"set": backup.context["set"]})
-        findings = Finding.objects.filter(run_id=run.pk).order_by("severity", "kind", "name")
+        findings = Finding.objects.filter(sightings__run_id=run.pk).order_by("severity", "kind", "name")
         for finding in findings[:_SHOWN_FINDINGS]:
             self._say(f"{finding.severity:<6}  {finding.kind:<8} {finding.name}")
         if findings.count() > _SHOWN_FINDINGS:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
-from tenantatlas.drift.queries import finding_counts
+from tenantatlas.drift.queries import open_findings
 from tenantatlas.runs.lifecycle import OPEN_STATUSES
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
@@ -65,7 +65,7 @@ def _glance(request: TenantRequest) -> dict[str, Json]:
         "expires_soon": stands.expires is not None and stands.expires - now < EXPIRES_SOON,
         "expired": stands.expires is not None and stands.expires <= now,
         "troubled": troubled_count(request.tenant),
-        "drifted": sum(finding_counts(stands.last_drift).values()) if stands.last_drift else None,
+        "drifted": open_findings().count() if stands.last_drift else None,
         "late": next(iter(late_schedules(at=now)), None),
         "upcoming": next_due(number=UPCOMING, at=now),
         "report": report,

@@ -94,6 +94,16 @@ def moment(context: template.Context, value: datetime | None, empty: str = NOTHI
     )
 
 
+@register.filter
+def graph_time(text: str) -> datetime | None:
+    """A time as Graph writes it; None where it wrote none that makes sense."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
 @register.simple_tag(takes_context=True)
 def needs(context: template.Context, capability: str) -> str:
     """Why the person may not use a command; empty when they hold the capability."""

@@ -1,0 +1,189 @@
+"""The run that takes in an archive: first it says what it recognises, then, asked again, it stores that."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.backups.completeness import TypeSummary, shorten
+from tenantatlas.backups.imports import find_upload, store_imported, upload_as_file
+from tenantatlas.backups.models import IMPORTED, BackupSet, SetEntry, SetStatus
+from tenantatlas.backups.recognising import (
+    MANIFEST,
+    Listed,
+    NotRecognised,
+    Recognised,
+    read_manifest,
+    recognise,
+)
+from tenantatlas.backups.services import LONGEST_NAME
+from tenantatlas.backups.unpacking import files_in, opened_archive, read_entry
+from tenantatlas.core import clock, json
+from tenantatlas.core.errors import InputError
+from tenantatlas.inventory.models import ReadStatus
+from tenantatlas.runs.lifecycle import ItemState
+from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, operation
+from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.scope import tenant_scope
+
+from .capture import complete_set, make_set
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportParams:
+    """The upload. Without `store` the run only says what it recognises. `name` is the set's."""
+
+    upload: int
+    store: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.name) > LONGEST_NAME:
+            raise InputError(
+                f"The name of a set has at most {LONGEST_NAME} characters.", details={"field": "name"}
+            )
+
+
+@operation("backup_set.import", label="Import policies", needs=Capability.BACKUP_RUN)
+class ImportBackup(Operation[ImportParams]):
+    """Reads an archive of exported JSON; nothing is written to the tenant, and nothing of it is trusted."""
+
+    params_type = ImportParams
+    unique_by = ("store",)
+    chunk_size = 200
+    parallel_lanes = 1
+    retryable = False
+
+    def target(self, params: ImportParams) -> str:
+        """The upload."""
+        return str(params.upload)
+
+    def subject(self, params: ImportParams, tenant: Tenant) -> str:
+        """The file's name, and whether it is stored."""
+        with tenant_scope(tenant):
+            name = find_upload(params.upload).name
+        return name if params.store else f"What is in {name}"
+
+    def check(self, params: ImportParams, tenant: Tenant) -> None:
+        """Refuse an upload that is not there."""
+        with tenant_scope(tenant):
+            find_upload(params.upload)
+
+    def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
+        """One item per file. An archive that could do harm is refused here, before anything is read."""
+        ctx.set_context(upload=ctx.params.upload)
+        with _archive(ctx) as archive:
+            files = [entry.filename for entry in files_in(archive)]
+        if not files:
+            raise InputError("There is no file in the archive.", details={"field": "file"})
+        if ctx.params.store:
+            _set_of(ctx)
+        for number, path in enumerate(files):
+            if path != MANIFEST:
+                yield ItemSpec(
+                    key=f"file:{number}", label=json.storable_text(path)[-400:], payload={"number": number}
+                )
+
+    def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterable[ItemResult]:
+        """Read some files; the archive is opened once for them."""
+        with _archive(ctx) as archive:
+            files = files_in(archive)
+            manifest = _manifest(archive, files)
+            for item in items:
+                if ctx.cancelled():
+                    return
+                ctx.beat()
+                yield self._one(ctx, item, archive, files[(item.payload or {})["number"]], manifest)
+
+    def _one(
+        self,
+        ctx: RunContext,
+        item: RunItem,
+        archive: zipfile.ZipFile,
+        entry: zipfile.ZipInfo,
+        manifest: dict[str, Listed],
+    ) -> ItemResult:
+        if not entry.filename.lower().endswith(".json"):
+            return _passed_over(item, "It is not a JSON file.")
+        listed = manifest.get(entry.filename)
+        if manifest and listed is None:
+            return _passed_over(item, "The manifest does not name it.")
+        try:
+            found = recognise(entry.filename, read_entry(archive, entry), listed=listed)
+        except NotRecognised as why:
+            return _passed_over(item, str(why))
+        if ctx.params.store:
+            store_imported(ctx.tenant, found, run_id=ctx.run.pk, backup_set=_set_of(ctx))
+        return _recognised(item, found, stored=ctx.params.store)
+
+    def finish(self, ctx: RunContext) -> None:
+        """Complete the set; where nothing was recognised, say so."""
+        if ctx.items().exists() and not ctx.items(ItemState.SUCCEEDED).exists():
+            ctx.mark_incomplete("input", "Nothing in the archive was recognised as a policy.")
+        if ctx.params.store:
+            made = _set_of(ctx)
+            complete_set(made, list(_summaries(made)), whole=frozenset())
+
+    def ended(self, run: OperationRun) -> None:
+        """A set whose run could not finish it is incomplete."""
+        BackupSet.objects.filter(run=run, status=SetStatus.CAPTURING).update(
+            status=SetStatus.INCOMPLETE, captured_at=clock.now()
+        )
+
+
+@contextmanager
+def _archive(ctx: RunContext) -> Iterator[zipfile.ZipFile]:
+    with upload_as_file(find_upload(ctx.params.upload)) as file, opened_archive(file) as archive:
+        yield archive
+
+
+def _manifest(archive: zipfile.ZipFile, files: list[zipfile.ZipInfo]) -> dict[str, Listed]:
+    entry = next((one for one in files if one.filename == MANIFEST), None)
+    return read_manifest(read_entry(archive, entry)) if entry else {}
+
+
+def _set_of(ctx: RunContext) -> BackupSet:
+    name = ctx.params.name or f"Import of {find_upload(ctx.params.upload).name}"[:LONGEST_NAME]
+    return make_set(ctx, name=name, scope={"types": [], "policies": []}, source=IMPORTED)
+
+
+def _passed_over(item: RunItem, why: str) -> ItemResult:
+    return ItemResult(
+        key=item.key,
+        state=ItemState.SKIPPED,
+        action="passed over",
+        reason="not_recognised",
+        message=json.storable_text(why)[:600],
+    )
+
+
+def _recognised(item: RunItem, found: list[Recognised], *, stored: bool) -> ItemResult:
+    words = shorten([f"{one.policy_type.label}: {one.name}" for one in found])
+    notes = " ".join(dict.fromkeys(note for one in found for note in one.notes))
+    return ItemResult(
+        key=item.key,
+        state=ItemState.SUCCEEDED,
+        action="imported" if stored else "recognised",
+        message=f"{words}. {notes}".strip()[:600],
+        details={
+            "number": len(found),
+            "policies": [[one.policy_type.key, one.graph_id, one.name[:200]] for one in found[:20]],
+        },
+    )
+
+
+def _summaries(made: BackupSet) -> Iterable[TypeSummary]:
+    held = (
+        SetEntry.objects.filter(backup_set=made)
+        .values_list("version__type_key")
+        .annotate(number=Count("pk"))
+        .order_by("version__type_key")
+    )
+    for type_key, number in held:
+        yield TypeSummary(type_key=type_key, status=ReadStatus.COMPLETE, listed=number, captured=number)

@@ -1,0 +1,125 @@
+"""One finding: what differs, who decided what about it, and the way back to the baseline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core import clock
+from tenantatlas.core.errors import AtlasError, InputError, NotFound
+from tenantatlas.drift import deciding, queries
+from tenantatlas.drift.models import Finding, FindingKind, FindingState, IgnoredSetting
+from tenantatlas.inventory.models import Policy
+from tenantatlas.web.requests import TenantRequest, require
+
+DAYS = 30
+SIGHTINGS = 20
+
+
+@require_GET
+def finding_detail(request: TenantRequest, finding_id: int) -> HttpResponse:
+    """What differs, since when, and what was decided."""
+    finding = queries.find_finding(finding_id)
+    state = queries.state_of(finding)
+    held = finding.kind in (FindingKind.CHANGED, FindingKind.REMOVED)
+    context = {
+        "title": f"Drift of {finding.name}",
+        "section": "drift",
+        "finding": finding,
+        "state": state,
+        "open": state != FindingState.RESOLVED,
+        "policy": Policy.objects.filter(type_key=finding.type_key, graph_id=finding.graph_id).first(),
+        "sightings": finding.sightings.order_by("-run_id")[:SIGHTINGS],
+        "restorable": held and finding.backup_set_id is not None,
+        "newer": queries.set_after(finding.found_at) if finding.backup_set_id else None,
+        "until": (clock.now() + timedelta(days=DAYS)).date().isoformat(),
+    }
+    return render(request, "web/drift/finding.html", context)
+
+
+@require_POST
+def acknowledge_ticked(request: TenantRequest) -> HttpResponse:
+    """Acknowledge the ticked findings."""
+    require(request, Capability.DRIFT_RUN)
+    ticked = [int(each) for each in request.POST.getlist("finding") if each.isdecimal()]
+    found = Finding.objects.filter(pk__in=ticked).exclude(state=FindingState.RESOLVED)
+    rows = list(found.select_related("tenant"))
+    for finding in rows:
+        deciding.acknowledge_finding(finding, actor=request.user)
+    if rows:
+        messages.success(request, f"Acknowledged {len(rows)} finding{'' if len(rows) == 1 else 's'}.")
+    else:
+        messages.error(request, "No finding is ticked. Tick those to acknowledge.")
+    return redirect("drift", slug=request.tenant.slug)
+
+
+@require_POST
+def finding_acknowledge(request: TenantRequest, finding_id: int) -> HttpResponse:
+    """Somebody has seen it."""
+    require(request, Capability.DRIFT_RUN)
+    finding = queries.find_finding(finding_id)
+    deciding.acknowledge_finding(finding, actor=request.user)
+    messages.success(request, "Acknowledged. It is new again when the policy drifts otherwise.")
+    return _back(request, finding_id)
+
+
+@require_POST
+def finding_reopen(request: TenantRequest, finding_id: int) -> HttpResponse:
+    """Take back what was decided."""
+    require(request, Capability.DRIFT_RUN)
+    deciding.reopen_finding(queries.find_finding(finding_id), actor=request.user)
+    messages.success(request, "The finding is new again.")
+    return _back(request, finding_id)
+
+
+@require_POST
+def finding_ignore(request: TenantRequest, finding_id: int) -> HttpResponse:
+    """Ignore it, or one of its settings, for a reason and until a day."""
+    require(request, Capability.DRIFT_RUN)
+    finding = queries.find_finding(finding_id)
+    path = request.POST.get("path", "")
+    try:
+        until = _end_of(request.POST.get("until", ""))
+        reason = request.POST.get("reason", "")
+        if path:
+            deciding.ignore_setting(finding, path=path, actor=request.user, reason=reason, until=until)
+            messages.success(request, "The setting is left out of comparisons from now on.")
+        else:
+            deciding.ignore_finding(finding, actor=request.user, reason=reason, until=until)
+            messages.success(request, "The finding is ignored.")
+    except InputError as error:
+        messages.error(request, _sentence(error))
+    return _back(request, finding_id)
+
+
+@require_POST
+def setting_heed(request: TenantRequest, setting_id: int) -> HttpResponse:
+    """Compare an ignored setting again."""
+    require(request, Capability.DRIFT_RUN)
+    ignored = IgnoredSetting.objects.select_related("tenant").filter(pk=setting_id).first()
+    if ignored is None:
+        raise NotFound
+    deciding.stop_ignoring_setting(ignored, actor=request.user)
+    messages.success(request, "Comparisons tell of this setting again.")
+    return redirect("drift", slug=request.tenant.slug)
+
+
+def _end_of(day: str) -> datetime:
+    try:
+        chosen = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise InputError("Give the day until which it is ignored.", details={"field": "until"}) from None
+    return datetime.combine(chosen.date(), time.max, tzinfo=UTC)
+
+
+def _sentence(error: AtlasError) -> str:
+    return f"{error.message} {error.hint}".strip()
+
+
+def _back(request: TenantRequest, finding_id: int) -> HttpResponse:
+    return redirect("finding_detail", slug=request.tenant.slug, finding_id=finding_id)
