@@ -130,7 +130,6 @@ def _execute(told: Told, visit: Visit) -> None:
     page = visit.page
     visit.site.slow_down(assigns=len(GONE))
     page.check("#acknowledged")
-    page.fill("#confirm", "contoso")
     page.fill("#reason", "Somebody deleted them")
     visit.press("Restore 9 policies")
     page.wait_for_selector("#live progress")

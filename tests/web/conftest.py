@@ -6,7 +6,10 @@ import pytest
 from django.test import Client
 
 from tenantatlas.accounts.models import User
+from tenantatlas.backups.models import BackupSet
 from tests.simulated import World, world  # noqa: F401 - a fixture
+
+from .wizard import lose_some
 
 
 def client_of(user: User) -> Client:
@@ -38,3 +41,9 @@ def olu(world: World) -> Client:  # noqa: F811 - the fixture
 def eve(world: World) -> Client:  # noqa: F811 - the fixture
     """Eve's browser: a stranger to Contoso."""
     return client_of(world.cast.eve)
+
+
+@pytest.fixture
+def lost(world: World) -> BackupSet:  # noqa: F811 - the fixture
+    """A set of three policies; since then one was deleted and one changed."""
+    return lose_some(world)

@@ -6,11 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.restore import enablement, queries
 from tenantatlas.restore.models import OPEN_STATUSES, Restore, RestoreStatus
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.web import filters
-from tenantatlas.web.requests import TenantRequest
+from tenantatlas.web.requests import TenantRequest, require
 
 from .restore_preview import ACTION_ORDER
 from .runs import say_started
@@ -64,6 +65,7 @@ def _in_order(restore: Restore) -> list[queries.ShownItem]:
 @require_POST
 def restore_enable(request: TenantRequest, restore_id: int) -> HttpResponse:
     """Preview enforcing policies that came back report-only: a restore of its own, confirmed likewise."""
+    require(request, Capability.RESTORE_PREVIEW)
     restore = queries.find_restore(restore_id)
     params = enablement.enable_params(restore, request.POST.getlist("policy"))
     draft, run, created = enablement.preview_enabling(
