@@ -13,6 +13,7 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.simulator.faults import Status
+from tests.restore.test_plan import access_body
 from tests.simulated import CATALOG, World, group_target, world  # noqa: F401 - a fixture
 
 TYPES = "configurationPolicies"
@@ -248,3 +249,91 @@ def test_a_preview_that_fails_says_so(command, world: World, backup_set: int) ->
 
     assert start["counts"]["cannot"] == 2
     assert start["warnings"]
+
+
+def test_checks_are_made_again_and_printed(command, backup_set: int) -> None:
+    number = str(preview(command, backup_set)["restore"])
+
+    code, checks, _ = command("restore", "check", number)
+
+    assert code == 0
+    assert {"code", "level", "message", "hint"} == checks[0].keys()
+    assert ("damaged", "safe") in {(check["code"], check["level"]) for check in checks}
+
+
+def test_what_may_do_harm_is_said_before_the_execution(
+    command,
+    world: World,  # noqa: F811 - the fixture of that name
+    backup_set: int,
+) -> None:
+    everybody = {"target": {"@odata.type": "#microsoft.graph.allDevicesAssignmentTarget"}}
+    kept = stable_id("catalog", "Kept")
+    world.sim.mutate(kept, lambda body: body.update(assignments=[everybody]), collection=CATALOG)
+
+    code, (start,), err = command(
+        "restore", "preview", "-t", "contoso", "--set", str(backup_set), "--policy", kept, "--wait"
+    )
+
+    assert code == 0
+    assert [risk["code"] for risk in start["risks"]] == ["unassigned"]
+    assert "risk (medium): Assignments are removed: somebody loses “Kept”." in err
+    assert "warning: What the app is allowed has never been checked." in err
+    (row,) = start["impact"]["rows"]
+    assert (row["kind"], row["loses"]["names"]) == ("all devices", ["Kept"])
+
+
+def test_every_option_of_the_wizard_is_here(
+    command,
+    world: World,  # noqa: F811 - the fixture of that name
+    backup_set: int,
+) -> None:
+    kept = stable_id("catalog", "Kept")
+    world.sim.mutate(kept, lambda body: body.update(description="Mine"), collection=CATALOG)
+    ways = ("--existing-for", f"{TYPES}=copy", "--copy-suffix", " (old)", "--assignments", "none")
+
+    start = preview(command, backup_set, *ways)
+
+    code, writes, _ = command("restore", "plan", str(start["restore"]))
+    assert code == 0
+    assert sorted(write["body"]["name"] for write in writes) == ["Kept (old)", "Lost"]
+    said = command("restore", "preview", "-t", "contoso", "--set", str(backup_set), "--existing-for", TYPES)
+    assert (said[0], "TYPE=WAY" in said[2]) == (2, True)
+
+
+def test_a_reason_is_kept(command, backup_set: int) -> None:
+    start = preview(command, backup_set)
+    number = str(start["restore"])
+    confirmed = ("--plan", start["plan_sha256"], "--confirm", "contoso", "--reason", "Ticket 4711")
+
+    code, _, err = command("restore", "execute", number, *confirmed, "--wait")
+
+    assert code == 0, err
+    _, (shown,), _ = command("restore", "show", number)
+    assert (shown["reason"], shown["tenant"], shown["outcome"]) == ("Ticket 4711", "Contoso", "succeeded")
+
+
+def test_conditional_access_is_enabled_by_a_plan_of_its_own(command, world: World) -> None:  # noqa: F811
+    collection = "/identity/conditionalAccess/policies"
+    world.sim.put(collection, access_body("Block"))
+    code, (start,), err = command(
+        "backup", "-t", "contoso", "--types", "conditionalAccess.policies", "--wait"
+    )
+    assert code == 0, err
+    world.sim.clear(collection)
+    restored = preview(command, int(start["set"]))
+    number = str(restored["restore"])
+    arguments = ("restore", "execute", number, "--plan", restored["plan_sha256"], "--confirm", "contoso")
+    assert command(*arguments, "--wait")[0] == 0
+    (policy,) = world.sim.objects(collection)
+
+    code, (enabling,), err = command("restore", "enable", number, "--policy", policy["id"], "--wait")
+
+    assert code == 0, err
+    assert (enabling["kind"], enabling["parent"], enabling["counts"]["writes"]) == ("enable", int(number), 1)
+    code, (write,), _ = command("restore", "plan", str(enabling["restore"]))
+    assert (write["method"], write["body"]) == ("PATCH", {"state": "enabled"})
+    confirmed = ("--plan", enabling["plan_sha256"], "--confirm", "contoso", "--wait")
+    code, (done,), err = command("restore", "execute", str(enabling["restore"]), *confirmed)
+    assert (code, done["outcome"]) == (0, "succeeded"), err
+    assert [row["state"] for row in world.sim.objects(collection)] == ["enabled"]
+    assert command("restore", "enable", number, "--policy", "somebody")[0] == 2

@@ -103,7 +103,9 @@ def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
     visit.open("restore/new/")
     visit.press("Next: policies")
     visit.press("Next: options")
+    visit.press("Next: mapping")
     visit.press("Next: preview")
+    visit.press("Preview restore")
     visit.await_end()
     there.append(page.url)
     return [url.removeprefix(site.url) for url in there]

@@ -69,6 +69,8 @@ def test_the_wizard_without_a_mouse(visit: Visit, site: Site, ids: dict[str, str
     tab_to(page, "#onward")
     page.keyboard.press("Enter")
     page.wait_for_url("**/review/")
+    tab_to(page, "#acknowledged")
+    page.keyboard.press("Space")
     tab_to(page, "#reason")
     page.keyboard.type("It was deleted")
     page.keyboard.press("Enter")
@@ -92,6 +94,7 @@ def test_the_wizard_without_scripts(
         visit.press("Preview restore")
         page.wait_for_selector("#onward")  # the page refreshes itself
         visit.press("Next: review")
+        page.check("#acknowledged")
         visit.press("Restore 1 policy")
         while page.locator("#live[hx-get]").count():
             visit.press("Refresh")
