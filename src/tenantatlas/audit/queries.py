@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from tenantatlas.core.json import Json
+
 from .chain import ChainReport, Head, verify_links
 from .models import AuditEntry, AuditQuerySet, ChainHead
 
-__all__ = ["AuditFilters", "ChainReport", "audit_entries", "verify_chain", "verify_newest"]
+__all__ = ["AuditFilters", "ChainReport", "audit_entries", "entry_facts", "verify_chain", "verify_newest"]
+
+ENTRY_FACTS = ("sequence", "at", "who", "action", "subject", "details", "previous", "digest")
 
 _CHAINED = (
     "tenant_id",
@@ -47,6 +51,20 @@ def audit_entries(tenant_id: int | None, filters: AuditFilters | None = None) ->
     }
     given = {name: value for name, value in conditions.items() if value}
     return AuditEntry.objects.filter(tenant_id=tenant_id, **given).order_by("-sequence")
+
+
+def entry_facts(entry: AuditEntry) -> dict[str, Json]:
+    """An entry as programs read it; the keys are `ENTRY_FACTS`."""
+    return {
+        "sequence": entry.sequence,
+        "at": entry.at.isoformat(),
+        "who": entry.actor_name,
+        "action": entry.action,
+        "subject": entry.subject,
+        "details": entry.details,
+        "previous": entry.previous,
+        "digest": entry.digest,
+    }
 
 
 def verify_chain(tenant_id: int | None, *, anchor: Head | None = None) -> ChainReport:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
+from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
 from tenantatlas.core import errors
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import all_types
@@ -106,6 +107,20 @@ def _errors() -> Iterator[str]:
     yield "\nExit code 0 is success, 1 is our bug, 3 finished but incomplete, 8 cancelled."
 
 
+def _roles() -> Iterator[str]:
+    yield "# Roles\n"
+    yield "What is checked is the capability; a role bundles several. An owner of a tenant gives roles, and"
+    yield "may add what says *by grant*, person by person.\n"
+    operations: dict[str, list[str]] = {}
+    for op in all_operations():
+        operations.setdefault(op.needs, []).append(f"`{op.key}`")
+    yield from _table("capability", *(role.value for role in Role), "operations that need it")
+    for capability in Capability:
+        otherwise = "by grant" if capability in GRANTABLE else "no"
+        held = ("yes" if capability in ROLES[role] else otherwise for role in Role)
+        yield _row(f"`{capability}`", *held, ", ".join(operations.get(capability, ["none"])))
+
+
 def _settings() -> Iterator[str]:
     yield "# Settings\n"
     yield "Read from the environment.\n"
@@ -120,5 +135,6 @@ _PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "policy-types": _policy_types,
     "permissions": _permissions,
     "errors": _errors,
+    "roles": _roles,
     "settings": _settings,
 }

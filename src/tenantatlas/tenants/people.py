@@ -15,14 +15,18 @@ from tenantatlas.accounts import services as accounts
 from tenantatlas.accounts.models import Invitation, RecoveryCode, SecondFactor, Session, User
 from tenantatlas.accounts.sessions import stored_key
 from tenantatlas.accounts.throttle import buckets_of, forget_tries, forgive_try, take_try
+from tenantatlas.audit.queries import AuditFilters, audit_entries
 from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.ids import sha256_hex
+from tenantatlas.core.json import Json
 
 from .queries import require_install_owner
 
+_SAME_REFUSAL = timedelta(minutes=1)
 INVITED_FOR = timedelta(days=7)
+PERSON_FACTS = ("email", "name", "owner", "active", "second_factor", "sessions", "last_sign_in")
 #: Letters and digits that are not taken for each other.
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -44,6 +48,23 @@ def record_person(
         subject=subject or (person.email if person else "unknown address"),
         details=details or {},
     )
+
+
+def record_refusal(*, actor: User, tenant_id: int | None, address: str, path: str, capability: str) -> None:
+    """For the trail: the person tried what they may not do. The same again within a minute adds nothing."""
+    since = clock.now() - _SAME_REFUSAL
+    before = audit_entries(tenant_id, AuditFilters(since=since)).filter(
+        actor_id=actor.pk, action="authorisation.refused", subject=path[:300]
+    )
+    if not before.exists():
+        record_event(
+            tenant_id=tenant_id,
+            actor_id=actor.pk,
+            actor_name=actor.display_name,
+            action="authorisation.refused",
+            subject=path,
+            details={"capability": capability, "address": address},
+        )
 
 
 def one_time_code(*, groups: int = 4) -> str:
@@ -214,6 +235,19 @@ def check_own_password(person: User, password: str) -> None:
 def sessions_of(person: User) -> list[Session]:
     """Where the person is signed in, newest first."""
     return list(Session.objects.filter(user=person, expire_date__gt=clock.now()).order_by("-started_at"))
+
+
+def person_facts(person: User) -> dict[str, Json]:
+    """The person as programs read them; the keys are `PERSON_FACTS`."""
+    return {
+        "email": person.email,
+        "name": person.name,
+        "owner": person.is_owner,
+        "active": person.is_active,
+        "second_factor": SecondFactor.objects.filter(user=person, confirmed_at__isnull=False).exists(),
+        "sessions": len(sessions_of(person)),
+        "last_sign_in": person.last_login.isoformat(timespec="seconds") if person.last_login else None,
+    }
 
 
 def _new_invitation(person: User) -> str:

@@ -7,8 +7,11 @@ from django.db.models import QuerySet
 from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
 from tenantatlas.accounts.models import User
 from tenantatlas.core.errors import NotAllowed, NotFound
+from tenantatlas.core.json import Json
 
 from .models import Connection, Membership, PermissionReport, Tenant
+
+MEMBER_FACTS = ("email", "name", "role", "grants", "active")
 
 
 def tenants_of(user: User) -> QuerySet[Tenant]:
@@ -41,6 +44,17 @@ def capabilities_of(user: User, tenant: Tenant) -> frozenset[Capability]:
 def members_of(tenant: Tenant) -> QuerySet[Membership]:
     """Who is a member of the tenant, by address."""
     return Membership.objects.filter(tenant=tenant).select_related("user").order_by("user__email")
+
+
+def member_facts(membership: Membership) -> dict[str, Json]:
+    """A member as programs read them; the keys are `MEMBER_FACTS`."""
+    return {
+        "email": membership.user.email,
+        "name": membership.user.name,
+        "role": membership.role,
+        "grants": list(membership.grants),
+        "active": membership.user.is_active,
+    }
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:

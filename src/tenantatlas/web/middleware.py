@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,13 +14,17 @@ from django.shortcuts import redirect
 from django.utils.http import urlencode
 
 from tenantatlas.accounts.models import User
-from tenantatlas.core.errors import AtlasError, NotFound
+from tenantatlas.core.errors import AtlasError, NotAllowed, NotFound
+from tenantatlas.tenants.people import record_refusal
 from tenantatlas.tenants.queries import tenant_for
 from tenantatlas.tenants.scope import tenant_scope
 
 from .cookies import is_idle, note_act
 from .errors import error_page
 from .htmx import wants_part
+from .requests import address_of
+
+log = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -121,4 +126,22 @@ class TenantInPath:
                 render = getattr(response, "render", None)
                 return render() if render else response
         except AtlasError as error:
+            _note_refusal(request, error)
             return error_page(request, error)
+
+
+def _note_refusal(request: HttpRequest, error: AtlasError) -> None:
+    """Who tried what they may not do stands in the trail; of a page only looked at, in the log."""
+    if not isinstance(error, NotAllowed) or not isinstance(request.user, User):
+        return
+    tenant = getattr(request, "tenant", None)
+    capability = str(error.details.get("capability", ""))
+    log.warning("authorisation_refused", extra={"path": request.path, "capability": capability})
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        record_refusal(
+            actor=request.user,
+            tenant_id=tenant.pk if tenant else None,
+            address=address_of(request),
+            path=request.path,
+            capability=capability,
+        )

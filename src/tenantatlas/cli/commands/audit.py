@@ -11,8 +11,7 @@ import typer
 
 from tenantatlas.accounts.models import User
 from tenantatlas.audit.chain import Head
-from tenantatlas.audit.models import AuditEntry
-from tenantatlas.audit.queries import AuditFilters, audit_entries, verify_chain
+from tenantatlas.audit.queries import AuditFilters, audit_entries, entry_facts, verify_chain
 from tenantatlas.audit.services import record_event
 from tenantatlas.cli.output import note, print_object, print_rows, write_line
 from tenantatlas.cli.session import acting_user, in_tenant
@@ -109,20 +108,6 @@ def export(
             details={"entries": number, "by": "command line"},
         )
     note(f"{number} entries.")
-
-
-def entry_facts(entry: AuditEntry) -> dict[str, Json]:
-    """An entry as machines read it."""
-    return {
-        "sequence": entry.sequence,
-        "at": entry.at.isoformat(),
-        "who": entry.actor_name,
-        "action": entry.action,
-        "subject": entry.subject,
-        "details": entry.details,
-        "previous": entry.previous,
-        "digest": entry.digest,
-    }
 
 
 @contextlib.contextmanager

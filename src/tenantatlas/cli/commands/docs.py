@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-PAGES = ("operations", "policy-types", "permissions", "errors", "settings")
+PAGES = ("operations", "policy-types", "permissions", "errors", "roles", "settings")
 
 
 def register(app: typer.Typer) -> None:

@@ -11,12 +11,8 @@ from tenantatlas.accounts.queries import person_by_email
 from tenantatlas.cli.output import print_object, print_rows
 from tenantatlas.cli.session import TenantOption, in_tenant
 from tenantatlas.core.errors import InputError
-from tenantatlas.core.json import Json
 from tenantatlas.tenants import services
-from tenantatlas.tenants.models import Membership
-from tenantatlas.tenants.queries import members_of, require_capability
-
-_COLUMNS = ("email", "name", "role", "grants", "active")
+from tenantatlas.tenants.queries import MEMBER_FACTS, member_facts, members_of, require_capability
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.")]
 
@@ -32,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def list_(*, tenant: TenantOption) -> None:
     """List the tenant's members, their roles and what was granted besides."""
     with in_tenant(tenant) as session:
-        print_rows((_facts(each) for each in members_of(session.tenant)), columns=_COLUMNS)
+        print_rows((member_facts(each) for each in members_of(session.tenant)), columns=MEMBER_FACTS)
 
 
 def grant(
@@ -52,7 +48,7 @@ def grant(
         membership = services.grant_membership(
             session.tenant, actor=session.user, user=person_by_email(email), role=role, grants=given
         )
-        print_object(_facts(membership), text=f"{membership.user.email} is {role} of {tenant}.")
+        print_object(member_facts(membership), text=f"{membership.user.email} is {role} of {tenant}.")
 
 
 def revoke(email: EmailArgument, *, tenant: TenantOption) -> None:
@@ -74,13 +70,3 @@ def _capability(name: str) -> Capability:
             hint="See docs/reference or the page Roles for their names.",
         )
     return Capability(name)
-
-
-def _facts(membership: Membership) -> dict[str, Json]:
-    return {
-        "email": membership.user.email,
-        "name": membership.user.name,
-        "role": membership.role,
-        "grants": list(membership.grants),
-        "active": membership.user.is_active,
-    }

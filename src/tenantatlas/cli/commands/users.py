@@ -13,12 +13,9 @@ from tenantatlas.cli.files import read_secret_file
 from tenantatlas.cli.output import note, print_object, print_rows
 from tenantatlas.cli.session import acting_user
 from tenantatlas.core.errors import InputError
-from tenantatlas.core.json import Json
 from tenantatlas.tenants import people
 from tenantatlas.tenants.queries import require_install_owner
-from tenantatlas.tenants.secondfactor import has_second_factor
 
-_COLUMNS = ("email", "name", "owner", "active", "second_factor", "sessions", "last_sign_in")
 _ADDRESS = "/sign-in/first-password/"
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.")]
@@ -53,13 +50,13 @@ def add(
         return
     password = read_secret_file(password_file, what="password file")
     person = people.add_person(actor=actor, email=email, name=name, password=password, is_owner=owner)
-    print_object(_facts(person), text=f"{person.email} can sign in.")
+    print_object(people.person_facts(person), text=f"{person.email} can sign in.")
 
 
 def list_() -> None:
     """List the people of this install."""
     require_install_owner(acting_user())
-    print_rows((_facts(person) for person in all_people()), columns=_COLUMNS)
+    print_rows((people.person_facts(person) for person in all_people()), columns=people.PERSON_FACTS)
 
 
 def reset(
@@ -80,28 +77,30 @@ def reset(
     elif not remove_second_factor:
         _print_code(person, people.invite_again(person, actor=actor))
         return
-    print_object(_facts(person), text=f"{person.email} is reset; their sessions have ended.")
+    print_object(people.person_facts(person), text=f"{person.email} is reset; their sessions have ended.")
 
 
 def disable(email: EmailArgument) -> None:
     """Let a person no longer sign in; their sessions end. The last owner stays."""
     actor, person = _owner_and(email)
     people.switch_off(person, actor=actor)
-    print_object(_facts(person), text=f"{person.email} can no longer sign in.")
+    print_object(people.person_facts(person), text=f"{person.email} can no longer sign in.")
 
 
 def enable(email: EmailArgument) -> None:
     """Let a person sign in again."""
     actor, person = _owner_and(email)
     people.switch_on(person, actor=actor)
-    print_object(_facts(person), text=f"{person.email} can sign in again.")
+    print_object(people.person_facts(person), text=f"{person.email} can sign in again.")
 
 
 def end_sessions(email: EmailArgument) -> None:
     """Sign a person out everywhere, at once."""
     actor, person = _owner_and(email)
     ended = people.end_all_sessions(person, actor=actor)
-    print_object({**_facts(person), "ended": ended}, text=f"{person.email}: {ended} sessions ended.")
+    print_object(
+        {**people.person_facts(person), "ended": ended}, text=f"{person.email}: {ended} sessions ended."
+    )
 
 
 def owner(
@@ -117,7 +116,7 @@ def owner(
         raise InputError("Nothing to do.", hint="Give --make or --revoke.")
     (people.make_owner if set_ else people.revoke_owner)(person, actor=actor)
     words = "owns this install" if set_ else "is an ordinary person"
-    print_object(_facts(person), text=f"{person.email} {words}.")
+    print_object(people.person_facts(person), text=f"{person.email} {words}.")
 
 
 def _owner_and(email: str) -> tuple[User, User]:
@@ -130,19 +129,7 @@ def _owner_and(email: str) -> tuple[User, User]:
 def _print_code(person: User, code: str) -> None:
     """The one place where a code is shown; only its digest is kept."""
     print_object(
-        {**_facts(person), "one_time_code": code, "set_password_at": _ADDRESS},
+        {**people.person_facts(person), "one_time_code": code, "set_password_at": _ADDRESS},
         text=f"{person.email} sets a password at {_ADDRESS} with the one-time code {code}",
     )
     note("The code works once, for 7 days, and is not shown again.")
-
-
-def _facts(person: User) -> dict[str, Json]:
-    return {
-        "email": person.email,
-        "name": person.name,
-        "owner": person.is_owner,
-        "active": person.is_active,
-        "second_factor": has_second_factor(person),
-        "sessions": len(people.sessions_of(person)),
-        "last_sign_in": person.last_login.isoformat(timespec="seconds") if person.last_login else None,
-    }

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.audit.models import AuditEntry
-from tenantatlas.audit.queries import AuditFilters, audit_entries, verify_newest
+from tenantatlas.audit.queries import ENTRY_FACTS, AuditFilters, audit_entries, entry_facts, verify_newest
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
 from tenantatlas.tenants.queries import require_install_owner
 from tenantatlas.web import filters
+from tenantatlas.web.exports import export_response
 from tenantatlas.web.requests import PersonRequest, TenantRequest
 
 SHOWN = 50
@@ -25,7 +26,8 @@ _DAY = timedelta(days=1)
 
 
 @require_GET
-def audit(request: TenantRequest) -> HttpResponse:
+@filters.remembered("audit")
+def audit(request: TenantRequest) -> HttpResponse | StreamingHttpResponse:
     """What was done in this tenant, newest first."""
     return _page(request, request.tenant.pk, {"title": "Audit", "section": "audit"})
 
@@ -38,7 +40,8 @@ def audit_verify(request: TenantRequest) -> HttpResponse:
 
 
 @require_GET
-def install_audit(request: PersonRequest) -> HttpResponse:
+@filters.remembered("install_audit")
+def install_audit(request: PersonRequest) -> HttpResponse | StreamingHttpResponse:
     """Sign-ins, people and tenants of this install."""
     require_install_owner(request.user)
     return _page(request, None, {"title": "Audit of this install", "section": "install_audit"})
@@ -52,7 +55,9 @@ def install_audit_verify(request: PersonRequest) -> HttpResponse:
     return redirect("install_audit")
 
 
-def _page(request: HttpRequest, chain: int | None, context: dict[str, Json]) -> HttpResponse:
+def _page(
+    request: HttpRequest, chain: int | None, context: dict[str, Json]
+) -> HttpResponse | StreamingHttpResponse:
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
     since = _day(request, "from") or today - DAYS * _DAY
     until = _day(request, "to")
@@ -64,6 +69,9 @@ def _page(request: HttpRequest, chain: int | None, context: dict[str, Json]) -> 
         until=until + _DAY if until else None,
     )
     found = audit_entries(chain, asked)
+    entries = (entry_facts(entry) for entry in found.iterator(chunk_size=1000))
+    if file := export_response(request, name="audit", columns=ENTRY_FACTS, rows=entries):
+        return file
     before = filters.number(request, "before")
     rows = list((found.filter(sequence__lt=before) if before else found)[: SHOWN + 1])
     context |= {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -16,11 +16,19 @@ from tenantatlas.core.errors import AtlasError, Conflict, InputError, NotFound
 from tenantatlas.core.json import Json
 from tenantatlas.runs.registry import all_operations
 from tenantatlas.tenants import people, services
-from tenantatlas.tenants.queries import members_of, memberships_of, require_install_owner
+from tenantatlas.tenants.queries import (
+    MEMBER_FACTS,
+    member_facts,
+    members_of,
+    memberships_of,
+    require_install_owner,
+)
 from tenantatlas.tenants.secondfactor import has_second_factor
 from tenantatlas.web import filters
+from tenantatlas.web.exports import export_response
 from tenantatlas.web.requests import PersonRequest, TenantRequest, capabilities, require
 
+Answer = HttpResponse | StreamingHttpResponse
 PER_PAGE = 50
 
 
@@ -28,13 +36,14 @@ PER_PAGE = 50
 
 
 @require_GET
-def people_list(request: PersonRequest) -> HttpResponse:
+@filters.remembered("people")
+def people_list(request: PersonRequest) -> Answer:
     """Everybody who may sign in, for owners of the install."""
     return _people(request, {})
 
 
 @require_POST
-def people_add(request: PersonRequest) -> HttpResponse:
+def people_add(request: PersonRequest) -> Answer:
     """Make an account; the answer shows its one-time code, once."""
     require_install_owner(request.user)
     given = {name: request.POST.get(name, "") for name in ("email", "name", "owner")}
@@ -48,12 +57,15 @@ def people_add(request: PersonRequest) -> HttpResponse:
     return _show_person(request, person, {"code": code})
 
 
-def _people(request: PersonRequest, context: dict[str, Json], *, status: int = 200) -> HttpResponse:
+def _people(request: PersonRequest, context: dict[str, Json], *, status: int = 200) -> Answer:
     require_install_owner(request.user)
     asked = filters.text(request, "q")
     found = all_people()
     if asked:
         found = found.filter(email__icontains=asked) | found.filter(name__icontains=asked)
+    rows = (people.person_facts(person) for person in found.iterator(chunk_size=500))
+    if file := export_response(request, name="people", columns=people.PERSON_FACTS, rows=rows):
+        return file
     page = filters.page_of(request, found, PER_PAGE)
     context |= {"title": "People", "section": "people", "page": page, "q": asked}
     return render(request, "web/people/list.html", context, status=status)
@@ -116,13 +128,13 @@ def _show_person(request: PersonRequest, person: User, context: dict[str, Json])
 
 
 @require_GET
-def member_list(request: TenantRequest) -> HttpResponse:
+def member_list(request: TenantRequest) -> Answer:
     """Who is a member, in which role, with what besides."""
     return _members(request, {})
 
 
 @require_POST
-def member_grant(request: TenantRequest) -> HttpResponse:
+def member_grant(request: TenantRequest) -> Answer:
     """Make somebody a member, or change their role."""
     require(request, Capability.MEMBERS_MANAGE)
     given = {name: request.POST.get(name, "") for name in ("email", "role")}
@@ -160,18 +172,22 @@ def _role(name: str) -> Role:
     return Role(name)
 
 
-def _refuse(request: TenantRequest, error: AtlasError, given: dict[str, str]) -> HttpResponse:
+def _refuse(request: TenantRequest, error: AtlasError, given: dict[str, str]) -> Answer:
     """The page again, with what is wrong. Nobody of that name is a mistake in the form, not a lost page."""
     status = 400 if isinstance(error, NotFound) else error.http_status
     problems = [{"field": "email", "message": error.message, "hint": error.hint}]
     return _members(request, {"problems": problems, "given": given}, status=status)
 
 
-def _members(request: TenantRequest, context: dict[str, Json], *, status: int = 200) -> HttpResponse:
+def _members(request: TenantRequest, context: dict[str, Json], *, status: int = 200) -> Answer:
+    found = members_of(request.tenant)
+    rows = (member_facts(each) for each in found.iterator(chunk_size=500))
+    if file := export_response(request, name="members", columns=MEMBER_FACTS, rows=rows):
+        return file
     context |= {
         "title": "Members",
         "section": "members",
-        "members": list(members_of(request.tenant)),
+        "members": list(found),
         "roles": [(role.value, role.value.title()) for role in Role],
         "grantable": sorted(GRANTABLE),
         "may_manage": Capability.MEMBERS_MANAGE in capabilities(request),
