@@ -104,6 +104,20 @@ def test_a_success_forgets_ones_own_tries_only():
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("virtual_clock")
+def test_an_office_that_signs_in_at_nine_is_no_attack():
+    """Forty people behind one address, half of them at the same moment."""
+    at_once = [
+        buckets_of(email=f"person{number}@contoso.example", address="10.0.0.1") for number in range(20)
+    ]
+    for round_ in (at_once, at_once):
+        for buckets in round_:
+            take_try(buckets)
+        for buckets in round_:
+            forgive_try(buckets)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("virtual_clock")
 def test_a_new_password_from_an_owner_lets_tries_begin_anew():
     for number in range(100):
         tries(1, address=f"10.0.{number}.1")

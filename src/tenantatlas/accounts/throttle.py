@@ -79,10 +79,13 @@ def take_try(buckets: tuple[Bucket, ...]) -> None:
 
 def forgive_try(buckets: tuple[Bucket, ...]) -> None:
     """After a success: what counted for the person here is forgotten, what counts more widely loses a try."""
-    narrow = [bucket.name for bucket in buckets if bucket.emptied]
-    wide = [bucket.name for bucket in buckets if not bucket.emptied]
-    TryCount.objects.filter(bucket__in=narrow).delete()
-    TryCount.objects.filter(bucket__in=wide, tries__gt=0).update(tries=F("tries") - 1)
+    for bucket in buckets:
+        rows = TryCount.objects.filter(bucket=bucket.name)
+        if bucket.emptied:
+            rows.delete()
+        else:
+            rows.filter(tries__gt=0).update(tries=F("tries") - 1)
+            rows.filter(tries__lt=bucket.free).update(blocked_until=None)
     TryCount.objects.filter(last_at__lt=clock.now() - FORGOTTEN_AFTER).delete()
 
 
