@@ -12,6 +12,7 @@ from tenantatlas.notifications.models import Notification
 from tenantatlas.runs.models import OperationRun
 from tests.simulated import CATALOG, World
 
+from .conftest import client_of
 from .reading import element, following, main, page, text
 
 HTMX = {"HX-Request": "true"}
@@ -282,10 +283,10 @@ class TestList:
         change(runs[2], status="running", started_at=now, planned_at=now, total_known=True, counts=counts)
         assert "Running · 34 %" in text(page(ana.get("/t/contoso/runs/")))
 
-    def test_a_run_older_than_thirty_days_is_not_listed(self, runs, ana, world):
+    def test_a_run_older_than_thirty_days_is_not_listed(self, runs, world):
         world.finish(runs[2])
         world.clock.advance(31 * 86400)
-        assert 'data-empty="nothing"' in page(ana.get("/t/contoso/runs/"))
+        assert 'data-empty="nothing"' in page(client_of(world.cast.ana).get("/t/contoso/runs/"))
 
 
 class TestBell:
