@@ -70,6 +70,16 @@ _MEANINGS: dict[str, tuple[str, str]] = {
     "900439": (_WRONG_CLOUD, _CHECK_CLOUD),
     "500011": ("This Graph is not known in the tenant's cloud.", _CHECK_CLOUD),
     "500014": ("Microsoft Graph is disabled in this tenant.", "Enable its service principal in Entra."),
+    "50011": (
+        "The reply address is not registered for this app.",
+        "Add it to the app registration, under Authentication, as a Web redirect URI, to the letter.",
+    ),
+    "65001": (
+        "The app may not do this for the person who signs in.",
+        "Grant admin consent to its delegated permission GroupMember.Read.All.",
+    ),
+    "70008": ("The sign-in took too long.", "Sign in again."),
+    "54005": ("This sign-in was used already.", "Sign in again."),
     "53003": (
         "Conditional access for workload identities blocks this sign-in.",
         "Exclude the app registration, or sign in from an allowed place.",
@@ -178,15 +188,7 @@ class Tokens:
         self._http.last_refusal = ""
         try:
             if self._app is None:
-                self._app = msal.ConfidentialClientApplication(
-                    self._target.client_id,
-                    client_credential=_credential(self._target),
-                    authority=f"{self._target.cloud.login_url}/{self._target.tenant_guid}",
-                    instance_discovery=False,
-                    client_capabilities=["cp1"],
-                    http_client=self._http,
-                    http_cache=NoCache(),
-                )
+                self._app = msal_app(self._target, self._http)
             # We keep the token ourselves, by our own clock.
             self._app.remove_tokens_for_client()
             answer: dict[str, Any] = self._app.acquire_token_for_client(
@@ -197,13 +199,13 @@ class Tokens:
         except Exception as error:  # noqa: BLE001 - MSAL raises what it likes
             # The cause is left out: it can hold the credential.
             said = self._http.last_refusal or "the sign-in service's answer makes no sense"
-            raise self._failed(said, type(error).__name__) from None
+            raise sign_in_failed(said, type(error).__name__) from None
         return answer
 
     def _accept(self, answer: Mapping[str, Any]) -> Token:
         value = answer.get("access_token")
         if not isinstance(value, str) or not value:
-            raise self._failed(str(answer.get("error_description") or ""), str(answer.get("error") or ""))
+            raise sign_in_failed(str(answer.get("error_description") or ""), str(answer.get("error") or ""))
         claims = read_claims(value)
         if str(claims.get("tid", "")).lower() != self._target.tenant_guid.lower():
             raise SignInFailed(
@@ -220,19 +222,37 @@ class Tokens:
             renew_at=now + (lasts - _EARLY if lasts > 2 * _EARLY else lasts / 2),
         )
 
-    def _failed(self, description: str, error: str) -> SignInFailed:
-        found = _AADSTS.search(description)
-        code = found[1] if found else ""
-        details = {"code": f"AADSTS{code}" if code else error}
-        if code in _MEANINGS:
-            sentence, hint = _MEANINGS[code]
-            return SignInFailed(f"{sentence} (AADSTS{code})", hint=hint, details=details)
-        said = clean(description.split("Trace ID", 1)[0]) or clean(error) or "no reason was given"
-        return SignInFailed(
-            f"Signing in to the tenant failed: {said}",
-            hint="Check the client id, the credential, the tenant id and the cloud.",
-            details=details,
-        )
+
+def sign_in_failed(description: str, error: str) -> SignInFailed:
+    """What the sign-in service's refusal means to an admin."""
+    found = _AADSTS.search(description)
+    code = found[1] if found else ""
+    details = {"code": f"AADSTS{code}" if code else error}
+    if code in _MEANINGS:
+        sentence, hint = _MEANINGS[code]
+        return SignInFailed(f"{sentence} (AADSTS{code})", hint=hint, details=details)
+    said = clean(description.split("Trace ID", 1)[0]) or clean(error) or "no reason was given"
+    return SignInFailed(
+        f"Signing in to the tenant failed: {said}",
+        hint="Check the client id, the credential, the tenant id and the cloud.",
+        details=details,
+    )
+
+
+def msal_app(
+    target: GraphTarget, http: MsalHttp, *, without: tuple[str, ...] = ()
+) -> msal.ConfidentialClientApplication:
+    """MSAL for that app in that tenant, speaking through our transport. `without` are scopes left out."""
+    return msal.ConfidentialClientApplication(
+        target.client_id,
+        client_credential=_credential(target),
+        authority=f"{target.cloud.login_url}/{target.tenant_guid}",
+        instance_discovery=False,
+        client_capabilities=["cp1"],
+        exclude_scopes=list(without),
+        http_client=http,
+        http_cache=NoCache(),
+    )
 
 
 def read_claims(token: str) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Protocol
 
 from tenantatlas import __version__
 from tenantatlas.core import clock
-from tenantatlas.core.errors import SignInFailed
+from tenantatlas.core.errors import AtlasError, SignInFailed
 from tenantatlas.core.ids import fresh_id
 
-from .auth import Token, Tokens, claims_challenge
+from .auth import Token, claims_challenge
 from .errors import Fault, error_for, path_template, read_fault
 from .transport import GraphRequest, GraphResponse, TransportFailed, current_transport
 from .values import GraphTarget
@@ -69,10 +70,18 @@ class Answer:
         return read_fault(self.status, self.headers, self.body)
 
 
+class TokenSource(Protocol):
+    """Where a sender's tokens come from."""
+
+    async def token(self) -> Token: ...
+    async def renew(self, refused: Token, *, claims: str | None) -> Token: ...
+    def give_up(self, error: AtlasError) -> None: ...
+
+
 class Sender:
     """Sends calls to one target. Lives on the loop thread."""
 
-    def __init__(self, target: GraphTarget, tokens: Tokens) -> None:
+    def __init__(self, target: GraphTarget, tokens: TokenSource) -> None:
         self._target = target
         self._tokens = tokens
 

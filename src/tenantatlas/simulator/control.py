@@ -5,6 +5,8 @@ GET  /journal?since=N                      requests after number N
 GET  /tenants/{guid}/objects{collection}   every object of a collection, whole
 POST /tenants                              {guid, name}
 POST /tenants/{guid}/apps                  {client_id, secret, certificate, permissions}
+POST /tenants/{guid}/people                {upn, name}
+POST /tenants/{guid}/reply-to              {address, client_id, delegated}
 POST /tenants/{guid}/put                   {collection, bodies}
 POST /tenants/{guid}/remove                {collection, id}
 POST /tenants/{guid}/clear                 {collection}
@@ -144,6 +146,10 @@ class Control:
     def _change_tenant(self, tenant: SimTenant, name: str, body: Json) -> Json:
         actions: dict[str, Callable[[SimTenant, Json], Json]] = {
             "apps": _add_app,
+            "people": lambda here, given: {"oid": here.person(given["upn"], name=given.get("name", "")).oid},
+            "reply-to": lambda here, given: here.reply_to(
+                given["address"], client_id=given.get("client_id", ""), delegated=given.get("delegated", ())
+            ),
             "put": lambda here, given: {
                 "ids": [here.put(given["collection"], each) for each in given["bodies"]]
             },

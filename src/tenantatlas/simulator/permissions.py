@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+
+from tenantatlas.core.json import Json
 
 from .collections import all_collections
 from .errors import AnswerError, Style
@@ -15,11 +18,16 @@ WRITER: frozenset[str] = frozenset(
 )
 
 
-def require(collection: Collection, granted: AbstractSet[str], *, write: bool) -> None:
+def granted(claims: Mapping[str, Json]) -> set[str]:
+    """What a token allows: an app's roles, or what a person has delegated to it."""
+    return set(claims["roles"]) if "roles" in claims else set(str(claims.get("scp", "")).split())
+
+
+def require(collection: Collection, held: AbstractSet[str], *, write: bool) -> None:
     """Refuse an app that lacks the permission."""
     wanted = collection.write if write else collection.read
-    missing = collection.delegated_only or not granted & set(wanted)
-    if not missing and write and not set(collection.write_also) <= granted:
+    missing = collection.delegated_only or not held & set(wanted)
+    if not missing and write and not set(collection.write_also) <= held:
         missing, wanted = True, (*wanted, *collection.write_also)
     if missing:
         raise _refusal(collection, wanted)

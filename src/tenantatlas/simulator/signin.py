@@ -1,4 +1,7 @@
-"""The sign-in service: OIDC discovery, keys, and tokens for apps by secret or certificate assertion."""
+"""The sign-in service: OIDC discovery, keys, and tokens for apps by secret or certificate assertion.
+
+People sign in through `authorize`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from urllib.parse import parse_qs
 
 from tenantatlas.core import json
 
-from . import tokens
+from . import authorize, tokens
 from .messages import SimRequest, SimResponse
+from .refusing import SignInError, as_json
 from .routes import Target
 from .tenants import App, SimTenant
 
@@ -32,19 +36,13 @@ GRAPH_HOSTS = {
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class _SignInError(Exception):
-    def __init__(self, status: int, error: str, code: int, text: str) -> None:
-        super().__init__(text)
-        self.status, self.error, self.code, self.text = status, error, code, text
-
-
 def answer(world: World, request: SimRequest, target: Target) -> SimResponse:
     """Answer a request to the sign-in service."""
     names = [segment.text for segment in target.segments]
     try:
         return _route(world, request, target, names)
-    except _SignInError as error:
-        return _refusal(world, error)
+    except SignInError as error:
+        return as_json(world, error)
 
 
 def _route(world: World, request: SimRequest, target: Target, names: list[str]) -> SimResponse:
@@ -55,6 +53,8 @@ def _route(world: World, request: SimRequest, target: Target, names: list[str]) 
         return _json(200, _configuration(target, _tenant(world, target, names[0])))
     if path == "discovery/v2.0/keys":
         return _json(200, {"keys": [tokens.public_jwk(world.signing_key)]})
+    if path == "oauth2/v2.0/authorize" and request.method == "GET":
+        return authorize.authorize(world, request, target, _tenant(world, target, names[0]))
     if path == "oauth2/v2.0/token" and request.method == "POST":
         return _json(200, _token(world, request, target, _tenant(world, target, names[0])))
     return SimResponse(status=404, headers={"Content-Type": "text/html"}, body=b"<html>404</html>")
@@ -63,26 +63,6 @@ def _route(world: World, request: SimRequest, target: Target, names: list[str]) 
 def _json(status: int, body: Any) -> SimResponse:
     headers = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store, no-cache"}
     return SimResponse(status=status, headers=headers, body=json.dumps(body))
-
-
-def _refusal(world: World, error: _SignInError) -> SimResponse:
-    trace, correlation = world.new_guid(), world.new_guid()
-    stamp = f"{world.times.now():%Y-%m-%d %H:%M:%S}Z"
-    text = (
-        f"AADSTS{error.code}: {error.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-    )
-    return _json(
-        error.status,
-        {
-            "error": error.error,
-            "error_description": text,
-            "error_codes": [error.code],
-            "timestamp": stamp,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": f"https://login.microsoftonline.com/error?code={error.code}",
-        },
-    )
 
 
 def _instance(target: Target, request: SimRequest) -> Any:
@@ -107,6 +87,7 @@ def _configuration(target: Target, tenant: SimTenant) -> Any:
         "jwks_uri": f"{root}/discovery/v2.0/keys",
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "response_types_supported": ["code", "token"],
+        "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "tenant_region_scope": "EU",
@@ -119,7 +100,7 @@ def _tenant(world: World, target: Target, name: str) -> SimTenant:
         tenant = next((each for each in world.tenants.values() if each.domain == name.lower()), None)
     cloud = LOGIN_HOSTS.get(target.host)
     if tenant is None or (cloud is not None and tenant.profile.cloud != cloud):
-        raise _SignInError(
+        raise SignInError(
             400,
             "invalid_request",
             90002,
@@ -131,8 +112,12 @@ def _tenant(world: World, target: Target, name: str) -> SimTenant:
 
 def _token(world: World, request: SimRequest, target: Target, tenant: SimTenant) -> Any:
     form = {key: values[-1] for key, values in parse_qs(request.body.decode("utf-8", "replace")).items()}
+    if form.get("grant_type") == "authorization_code":
+        app = _app(tenant, form.get("client_id", ""))
+        _check_credential(world, app, form, target, tenant)
+        return authorize.redeem(world, target, tenant, app, form)
     if form.get("grant_type") != "client_credentials":
-        raise _SignInError(
+        raise SignInError(
             400,
             "unsupported_grant_type",
             70003,
@@ -169,7 +154,7 @@ def _token(world: World, request: SimRequest, target: Target, tenant: SimTenant)
 def _app(tenant: SimTenant, client_id: str) -> App:
     app = tenant.apps.get(client_id.lower())
     if app is None:
-        raise _SignInError(
+        raise SignInError(
             400,
             "unauthorized_client",
             700016,
@@ -187,7 +172,7 @@ def _check_credential(
     if "client_secret" in form:
         given = form["client_secret"].encode()
         if not app.secret or not hmac.compare_digest(given, app.secret.encode()):
-            raise _SignInError(
+            raise SignInError(
                 401,
                 "invalid_client",
                 7000215,
@@ -196,7 +181,7 @@ def _check_credential(
             )
         return
     if form.get("client_assertion_type") != _ASSERTION or not form.get("client_assertion"):
-        raise _SignInError(
+        raise SignInError(
             401,
             "invalid_client",
             7000218,
@@ -209,7 +194,7 @@ def _check_assertion(world: World, app: App, assertion: str, target: Target, ten
     try:
         claims = tokens.verify(assertion, tokens.public_key_of(app.certificate))
     except (ValueError, TypeError) as error:
-        raise _SignInError(
+        raise SignInError(
             401,
             "invalid_client",
             700027,
@@ -220,15 +205,15 @@ def _check_assertion(world: World, app: App, assertion: str, target: Target, ten
     now = world.times.now().timestamp()
     subject = str(claims.get("sub", "")).lower()
     if subject != app.client_id or str(claims.get("iss", "")).lower() != app.client_id:
-        raise _SignInError(
+        raise SignInError(
             401, "invalid_client", 700021, "Client assertion application identifier doesn't match."
         )
     if str(claims.get("aud", "")).lower() not in audiences:
-        raise _SignInError(
+        raise SignInError(
             401, "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer."
         )
     if not float(claims.get("exp", 0)) > now - 300:
-        raise _SignInError(
+        raise SignInError(
             401, "invalid_client", 700024, "Client assertion is not within its valid time range."
         )
 
@@ -236,7 +221,7 @@ def _check_assertion(world: World, app: App, assertion: str, target: Target, ten
 def _audience(target: Target, scope: str) -> str:
     resource = scope.removesuffix("/.default").rstrip("/").lower()
     if not scope.endswith("/.default") or " " in scope:
-        raise _SignInError(
+        raise SignInError(
             400,
             "invalid_scope",
             1002012,
@@ -246,7 +231,7 @@ def _audience(target: Target, scope: str) -> str:
     cloud = LOGIN_HOSTS.get(target.host)
     host = resource.removeprefix("https://")
     if cloud is not None and host not in GRAPH_HOSTS[cloud]:
-        raise _SignInError(
+        raise SignInError(
             400,
             "invalid_resource",
             500011,

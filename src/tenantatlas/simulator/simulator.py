@@ -19,7 +19,7 @@ from .journal import Entry, read_for_journal
 from .limits import Limits
 from .messages import SimRequest, SimResponse
 from .odata import parse_query
-from .permissions import require
+from .permissions import granted, require
 from .profiles import refuse_missing_feature
 from .routes import Target, parse_url, resolve
 from .schema import Schema
@@ -215,7 +215,7 @@ class Simulator(World):
         collection = route.collection
         write = request.method != "GET"
         wants_write = write and not self._only_reads(route.rest[0].text if route.rest else "")
-        require(collection, set(claims["roles"]), write=wants_write)
+        require(collection, granted(claims), write=wants_write)
         more = self.limits.charge(tenant, app.client_id, collection, write=wants_write)
         refuse_missing_feature(tenant.profile, collection, write=wants_write)
         call = Call(

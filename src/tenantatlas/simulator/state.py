@@ -18,12 +18,13 @@ from tenantatlas.core.json import Json
 from . import tokens
 from .journal import Entry
 from .objects import SimObject, State
-from .tenants import App, Catalog, Lag, Profile, SimTenant
+from .tenants import App, Catalog, Lag, Person, Profile, SimTenant
 
 if TYPE_CHECKING:
     from .simulator import Simulator
 
 _INDEX = "simulator.json"
+_APP_SETS = ("permissions", "delegated", "redirect_uris")
 
 
 def save(simulator: Simulator, folder: Path) -> None:
@@ -93,13 +94,17 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tenant_to_json(tenant: SimTenant) -> Json:
-    apps = [{**asdict(app), "permissions": sorted(app.permissions)} for app in tenant.apps.values()]
+    apps = [
+        {**asdict(app), **{name: sorted(getattr(app, name)) for name in _APP_SETS}}
+        for app in tenant.apps.values()
+    ]
     catalog = tenant.catalog
     return {
         "guid": tenant.guid,
         "name": tenant.name,
         "domain": tenant.domain,
         "apps": apps,
+        "people": [asdict(person) for person in tenant.people.values()],
         "profile": asdict(tenant.profile),
         "lag": asdict(tenant.lag),
         "catalog": {
@@ -125,7 +130,10 @@ def _tenant_from_json(simulator: Simulator, data: Json) -> SimTenant:
     tenant = SimTenant(simulator, data["guid"], name=data["name"])
     tenant.domain = data["domain"]
     for app in data["apps"]:
-        tenant.apps[app["client_id"]] = App(**{**app, "permissions": set(app["permissions"])})
+        sets = {name: set(app.get(name, ())) for name in _APP_SETS}
+        tenant.apps[app["client_id"]] = App(**{**app, **sets})
+    for person in data.get("people", ()):
+        tenant.people[person["upn"].lower()] = Person(**person)
     tenant.profile = Profile(**data["profile"])
     tenant.lag = Lag(**{name: float(value) for name, value in data["lag"].items()})
     catalog = data["catalog"]

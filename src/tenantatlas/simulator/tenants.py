@@ -28,6 +28,17 @@ class App:
     certificate: str = ""  # PEM
     permissions: set[str] = field(default_factory=set)
     generation: int = 0
+    delegated: set[str] = field(default_factory=set)  # consented to for everybody
+    redirect_uris: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody who can sign in."""
+
+    upn: str
+    name: str
+    oid: str
 
 
 @dataclass
@@ -79,6 +90,7 @@ class SimTenant:
         self.name = name
         self.domain = f"{''.join(c for c in name.lower() if c.isalnum())}.onmicrosoft.com"
         self.apps: dict[str, App] = {}
+        self.people: dict[str, Person] = {}
         self.profile = Profile()
         self.lag = Lag()
         self.catalog = Catalog()
@@ -103,6 +115,18 @@ class SimTenant:
         made = App(client_id.lower(), secret=secret, certificate=certificate, permissions=granted)
         self.apps[made.client_id] = made
         return made
+
+    def person(self, upn: str, *, name: str = "") -> Person:
+        """Let somebody sign in."""
+        made = Person(upn=upn, name=name or upn, oid=self.world.new_guid())
+        self.people[upn.lower()] = made
+        return made
+
+    def reply_to(self, address: str, *, client_id: str = "", delegated: Iterable[str] = ()) -> None:
+        """Register a reply address for people's sign-in, and consent for them to these permissions."""
+        for app in self._apps(client_id):
+            app.redirect_uris.add(address)
+            app.delegated |= set(delegated)
 
     def grant(self, permissions: str | Iterable[str], *, client_id: str = "") -> None:
         """Consent to permissions; tokens that are out become stale."""

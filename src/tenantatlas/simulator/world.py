@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -17,6 +18,9 @@ from .schema import Schema
 from .tenants import SimTenant
 from .times import Times, graph_date
 from .tokens import process_key
+
+if TYPE_CHECKING:
+    from .authorize import Grant
 
 
 class World:
@@ -34,6 +38,7 @@ class World:
         self.token_life = (60.0, 90.0)  # minutes
         self.link_life = 3600.0  # seconds until a nextLink is refused
         self.current_url = ""  # of the request in hand
+        self.grants: dict[str, Grant] = {}  # codes of people's sign-ins that are out
         self.saved_key: rsa.RSAPrivateKey | None = None
 
     @property
