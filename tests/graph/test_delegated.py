@@ -51,7 +51,10 @@ def tenant(simulator: Simulator) -> SimTenant:
 @pytest.fixture
 def target() -> GraphTarget:
     return GraphTarget(
-        cloud=CLOUDS["global"], tenant_guid=GUID, client_id=APP, credential=Secret(value=secret("delegated app"))
+        cloud=CLOUDS["global"],
+        tenant_guid=GUID,
+        client_id=APP,
+        credential=Secret(value=secret("delegated app")),
     )
 
 
@@ -89,7 +92,12 @@ def test_it_asks_for_little_with_a_challenge(tenant: SimTenant, target: GraphTar
 def test_security_groups_are_found_by_the_beginning_of_their_name(
     simulator: Simulator, tenant: SimTenant, target: GraphTarget
 ) -> None:
-    for name, security in (("Intune admins", True), ("Intune mail", False), ("O'Hara's", True), ("Other", True)):
+    for name, security in (
+        ("Intune admins", True),
+        ("Intune mail", False),
+        ("O'Hara's", True),
+        ("Other", True),
+    ):
         tenant.put("/groups", {"displayName": name, "securityEnabled": security, "groupTypes": []})
     signed_in = sign_in(simulator, target)
 
@@ -122,7 +130,9 @@ def test_a_token_that_was_revoked_is_not_renewed(
 
 
 def test_the_state_must_be_the_one_that_was_sent(
-    simulator: Simulator, tenant: SimTenant, target: GraphTarget  # noqa: ARG001 - somebody signs in
+    simulator: Simulator,
+    tenant: SimTenant,  # noqa: ARG001 - somebody signs in
+    target: GraphTarget,
 ) -> None:
     flow = delegated.begin_sign_in(target, redirect_uri=HERE)
     back = go_there(simulator, flow["auth_uri"])
@@ -133,7 +143,9 @@ def test_the_state_must_be_the_one_that_was_sent(
     assert len(simulator.journal) == requests
 
 
-def test_a_refusal_is_said_with_what_to_do(simulator: Simulator, tenant: SimTenant, target: GraphTarget) -> None:
+def test_a_refusal_is_said_with_what_to_do(
+    simulator: Simulator, tenant: SimTenant, target: GraphTarget
+) -> None:
     tenant.apps[APP].delegated.clear()
     flow = delegated.begin_sign_in(target, redirect_uri=HERE)
     with pytest.raises(SignInFailed, match="AADSTS65001") as raised:

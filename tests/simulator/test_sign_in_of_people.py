@@ -63,9 +63,7 @@ def sent_back(response: SimResponse) -> dict[str, str]:
 
 def redeem(simulator: Simulator, code: str, **changed: str) -> tuple[int, dict[str, Any]]:
     body = urlencode({**FORM, "code": code, **changed}).encode()
-    response = simulator.handle(
-        SimRequest(method="POST", url=f"{LOGIN}/{GUID}/oauth2/v2.0/token", body=body)
-    )
+    response = simulator.handle(SimRequest(method="POST", url=f"{LOGIN}/{GUID}/oauth2/v2.0/token", body=body))
     return response.status, json.loads(response.body)
 
 

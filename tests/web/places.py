@@ -75,6 +75,20 @@ POSTS = frozenset(
         "security_end_sessions",
         "one_preference",
         "guess_zone",
+        "certificate_make",
+        "credential_save",
+        "rbac_begin",
+        "rbac_search",
+        "rbac_choose",
+        "rbac_forget",
+        "setup_tenant",
+        "setup_start",
+        "setup_discard",
+        "tenant_change",
+        "tenant_deletes",
+        "tenant_writes",
+        "tenant_remove",
+        "delegated_finish",
     }
 )
 OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})
@@ -87,7 +101,15 @@ FOR_MANAGERS = frozenset({"set_download", "export_download", "schedule_new", "sc
 FOR_EVERYBODY = frozenset({"audit_verify", "schedule_follow"})
 #: Addresses for owners of the install.
 FOR_OWNERS = frozenset(
-    {"people_list", "people_add", "person_detail", "person_change", "install_audit", "install_audit_verify"}
+    {
+        "tenant_connect",
+        "people_list",
+        "people_add",
+        "person_detail",
+        "person_change",
+        "install_audit",
+        "install_audit_verify",
+    }
 )
 
 

@@ -27,7 +27,7 @@ from .places import (
 COUNTS = Path(__file__).with_name("query_counts.json")
 MOST_QUERIES = 12
 #: Pages that show a form's next step elsewhere when asked without one.
-REDIRECTING = frozenset({"group_find", "home", "restore_detail", "sign_in_code"})
+REDIRECTING = frozenset({"certificate_download", "group_find", "home", "restore_detail", "sign_in_code"})
 
 
 @pytest.fixture

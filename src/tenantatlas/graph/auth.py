@@ -79,6 +79,7 @@ _MEANINGS: dict[str, tuple[str, str]] = {
         "Grant admin consent to its delegated permission GroupMember.Read.All.",
     ),
     "70008": ("The sign-in took too long.", "Sign in again."),
+    "70000": ("The answer of the sign-in was not accepted.", "Sign in again."),
     "54005": ("This sign-in was used already.", "Sign in again."),
     "53003": (
         "Conditional access for workload identities blocks this sign-in.",

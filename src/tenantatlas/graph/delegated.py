@@ -28,11 +28,8 @@ from .errors import error_for
 from .msal_http import MsalHttp
 from .sending import Call, Sender
 from .transport import TransportFailed
-from .values import GraphTarget
+from .values import GROUP_SEARCH_PERMISSION, GraphTarget
 from .waiting import loop_thread
-
-#: What is asked for: reading groups' names, as the person may. Nothing to write, nothing that lasts.
-PERMISSION = "GroupMember.Read.All"
 
 _LONGEST = 600.0
 _SKEW = 300.0
@@ -72,7 +69,7 @@ def begin_sign_in(target: GraphTarget, *, redirect_uri: str) -> dict[str, Json]:
             # MSAL prefers a POST from Microsoft's site; our session's cookie does not come with one.
             warnings.simplefilter("ignore", UserWarning)
             return msal_app(target, http, without=("offline_access",)).initiate_auth_code_flow(
-                [f"{target.cloud.graph_url}/{PERMISSION}"],
+                [f"{target.cloud.graph_url}/{GROUP_SEARCH_PERMISSION}"],
                 redirect_uri=redirect_uri,
                 prompt="select_account",
                 response_mode="query",
@@ -82,9 +79,7 @@ def begin_sign_in(target: GraphTarget, *, redirect_uri: str) -> dict[str, Json]:
     return flow
 
 
-def finish_sign_in(
-    target: GraphTarget, flow: Mapping[str, Json], answer: Mapping[str, str]
-) -> Delegated:
+def finish_sign_in(target: GraphTarget, flow: Mapping[str, Json], answer: Mapping[str, str]) -> Delegated:
     """Exchange the code that the person came back with. `answer` is the query of the reply address."""
     if not answer.get("state") or answer["state"] != flow.get("state"):
         raise SignInFailed("This is not the sign-in that was begun here.", hint=_AGAIN)
@@ -113,7 +108,9 @@ def search_groups(target: GraphTarget, signed_in: Delegated, *, begins: str) -> 
     if not text:
         raise InputError("Type the beginning of the group's name.")
     wanted = quote(f"securityEnabled eq true and startswith(displayName,'{text}')", safe="")
-    rows = _read(target, signed_in, f"/v1.0/groups?$filter={wanted}&{_SELECT}&$top={_MOST}").get("value") or []
+    rows = (
+        _read(target, signed_in, f"/v1.0/groups?$filter={wanted}&{_SELECT}&$top={_MOST}").get("value") or []
+    )
     found = [_group(row) for row in rows if row.get("securityEnabled")]
     return tuple(sorted(found, key=lambda group: (group.name.casefold(), group.id)))
 
@@ -140,7 +137,9 @@ def _read(target: GraphTarget, signed_in: Delegated, path: str) -> Json:
             raise error_for(answer.fault(), path=path)
         return loads(answer.body)
     except TransportFailed as error:
-        raise Unavailable(f"Microsoft Graph could not be reached: {error.reason}.", hint="Try again.") from None
+        raise Unavailable(
+            f"Microsoft Graph could not be reached: {error.reason}.", hint="Try again."
+        ) from None
     except BadJson as error:
         raise Unavailable(f"Microsoft Graph's answer cannot be read: {error.message}") from error
 
@@ -157,7 +156,7 @@ class _OneToken:
             raise _over()
         return Token(value=self._signed_in.token, claims={}, ends_at=0.0, renew_at=0.0)
 
-    async def renew(self, refused: Token, *, claims: str | None) -> Token:
+    async def renew(self, refused: Token, *, claims: str | None) -> Token:  # noqa: ARG002 - whatever was refused
         """Never."""
         raise _over()
 
@@ -198,10 +197,12 @@ def _checked_identity(target: GraphTarget, claims: Mapping[str, Any]) -> Mapping
 
 def _check_token(target: GraphTarget, claims: Mapping[str, Any]) -> None:
     if str(claims.get("tid", "")).lower() != target.tenant_guid.lower():
-        raise SignInFailed("The token is for another tenant than this one; nothing was sent with it.", hint=_AGAIN)
-    if PERMISSION not in str(claims.get("scp", "")).split():
         raise SignInFailed(
-            f"The sign-in did not give the delegated permission {PERMISSION}.",
+            "The token is for another tenant than this one; nothing was sent with it.", hint=_AGAIN
+        )
+    if GROUP_SEARCH_PERMISSION not in str(claims.get("scp", "")).split():
+        raise SignInFailed(
+            f"The sign-in did not give the delegated permission {GROUP_SEARCH_PERMISSION}.",
             hint="Add it to the app registration and grant admin consent.",
         )
 

@@ -9,6 +9,9 @@ from tenantatlas.core.errors import AtlasError
 
 from .clouds import Cloud
 
+#: The delegated permission of the search for groups: their names, as the person may read them.
+GROUP_SEARCH_PERMISSION = "GroupMember.Read.All"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Secret:

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import hmac
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -250,4 +250,3 @@ def _check_verifier(grant: Grant, verifier: str) -> None:
             501481,
             "The Code_Verifier does not match the code_challenge supplied in the authorization request.",
         )
-

@@ -56,8 +56,8 @@ def page(status: int, title: str, paragraphs: list[str]) -> SimResponse:
     """A plain page. Paragraphs that begin with "<" are markup."""
     shown = [each if each.startswith("<") else f"<p>{html.escape(each)}</p>" for each in paragraphs]
     body = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>'
-        f"<body><main><h1>{html.escape(title)}</h1>{''.join(shown)}</main></body></html>"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"</head><body><main><h1>{html.escape(title)}</h1>{''.join(shown)}</main></body></html>"
     )
     headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": _NO_STORE}
     return SimResponse(status=status, headers=headers, body=body.encode())

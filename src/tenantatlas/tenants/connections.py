@@ -19,13 +19,22 @@ from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import dumps
 from tenantatlas.graph.budget import BudgetStore
 from tenantatlas.graph.client import GraphClient
-from tenantatlas.graph.clouds import Cloud, cloud_named
+from tenantatlas.graph.clouds import CUSTOM, Cloud, cloud_named
 from tenantatlas.graph.values import Certificate, GraphTarget, Secret
 
 from .budgets import DatabaseBudgets
 from .credentials import unseal_secret
 from .models import Connection, CredentialKind, Purpose, Tenant
 from .queries import connection_of
+
+#: Every cloud, as people know it.
+CLOUD_WORDS = (
+    ("global", "Global, and GCC"),
+    ("usgov", "US Government L4 (GCC High)"),
+    ("usgov-dod", "US Government L5 (DoD)"),
+    ("china", "China, operated by 21Vianet"),
+    (CUSTOM, "Custom: own addresses"),
+)
 
 _clients: dict[tuple[int, str], tuple[str, GraphClient]] = {}
 _lock = threading.Lock()
@@ -40,10 +49,7 @@ def client_with(tenant: Tenant, purpose: Purpose) -> GraphClient:
     """The tenant's Graph client with the app of that purpose."""
     row = connection_of(tenant, purpose)
     if row is None or tenant.removed_at is not None:
-        raise SignInFailed(
-            f"Tenant {tenant.slug} is not connected.",
-            hint=f"Connect it with `tenantatlas tenants update {tenant.slug} --client-secret-file F`.",
-        )
+        raise _not_connected(tenant)
     state = _state_of(tenant, row)
     with _lock:
         known = _clients.get((tenant.pk, purpose))
@@ -52,6 +58,21 @@ def client_with(tenant: Tenant, purpose: Purpose) -> GraphClient:
         client = GraphClient(_target(tenant, row), budgets=budget_store())
         _clients[(tenant.pk, purpose)] = (state, client)
         return client
+
+
+def target_of(tenant: Tenant, purpose: Purpose) -> GraphTarget:
+    """Where and as which app to sign in, with its credential in clear: for Graph only."""
+    row = connection_of(tenant, purpose)
+    if row is None or tenant.removed_at is not None:
+        raise _not_connected(tenant)
+    return _target(tenant, row)
+
+
+def _not_connected(tenant: Tenant) -> SignInFailed:
+    return SignInFailed(
+        f"Tenant {tenant.slug} is not connected.",
+        hint=f"Connect it with `tenantatlas tenants update {tenant.slug} --client-secret-file F`.",
+    )
 
 
 def forget_clients() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -31,8 +31,8 @@ class Credential:
     expires_at: datetime | None = None
 
 
-def client_secret(text: str) -> Credential:
-    """A client secret: one line of printable characters."""
+def client_secret(text: str, *, expires_at: datetime | None = None) -> Credential:
+    """A client secret: one line of printable characters. Only Entra knows its end; a person may say it."""
     secret = text.strip()
     if not secret or len(secret) > _LONGEST_SECRET or not secret.isprintable() or " " in secret:
         raise InputError(
@@ -40,7 +40,23 @@ def client_secret(text: str) -> Credential:
             hint="The file must hold the secret's value and nothing else.",
         )
     remember_secret(secret)
-    return Credential(kind=CredentialKind.SECRET, text=secret)
+    if expires_at is not None and expires_at <= clock.now():
+        raise InputError(
+            f"The client secret expired on {expires_at:%Y-%m-%d}.", hint="Make a new one in Entra."
+        )
+    return Credential(kind=CredentialKind.SECRET, text=secret, expires_at=expires_at)
+
+
+def last_moment(day: str) -> datetime | None:
+    """The end of a day that a person wrote as 2027-05-31; None where they wrote nothing."""
+    if not day.strip():
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day.strip()), time.max, tzinfo=UTC)
+    except ValueError as error:
+        raise InputError(
+            "The day on which the secret expires is not a date.", hint="Write it as 2027-05-31."
+        ) from error
 
 
 def certificate(pem: str) -> Credential:

@@ -53,6 +53,9 @@ class Tenant(models.Model):
     allow_deletes = models.BooleanField(default=False)
     wrapped_key = models.BinaryField(default=b"")
     writes_held = models.BooleanField(default=False)
+    #: The security group that is to hold the apps' service principals, as an admin chose it.
+    rbac_group_id = models.CharField(max_length=36, blank=True)
+    rbac_group_name = models.CharField(max_length=300, blank=True)
     writer_run = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -83,6 +86,25 @@ class Connection(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.client_id}"
+
+
+class NewCertificate(TenantOwned):
+    """A key pair made here for an app that does not use it yet. `certificate` is its public half, PEM."""
+
+    purpose = models.CharField(max_length=10, choices=Purpose.choices)
+    certificate = models.TextField()
+    sealed = models.BinaryField()
+    expires_at = models.DateTimeField()
+    made_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "purpose"], name="tenants_new_certificate_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"new certificate of the {self.purpose}"
 
 
 class Membership(models.Model):

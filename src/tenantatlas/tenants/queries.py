@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Min, QuerySet
 
 from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
 from tenantatlas.accounts.models import User
 from tenantatlas.core.errors import NotAllowed, NotFound
 from tenantatlas.core.json import Json
 
-from .models import Connection, Membership, PermissionReport, Tenant
+from .models import Connection, Membership, NewCertificate, PermissionReport, Purpose, Tenant
 
 MEMBER_FACTS = ("email", "name", "role", "grants", "active")
 
@@ -101,3 +104,21 @@ def latest_report(tenant: Tenant) -> PermissionReport | None:
     reports = PermissionReport.all_tenants.filter(tenant=tenant).order_by("-taken_at", "-pk")
     found: PermissionReport | None = reports.first()
     return found
+
+
+def new_certificate_of(tenant: Tenant, purpose: str) -> NewCertificate | None:
+    """The certificate that was made for that app and is not used yet."""
+    found: NewCertificate | None = NewCertificate.all_tenants.filter(tenant=tenant, purpose=purpose).first()
+    return found
+
+
+def connected_ids(tenants: Iterable[Tenant]) -> frozenset[int]:
+    """Which of these tenants have an app to sign in with; the others are being connected."""
+    found = Connection.all_tenants.filter(tenant__in=list(tenants), purpose=Purpose.READER)
+    return frozenset(found.values_list("tenant_id", flat=True))
+
+
+def soonest_expiry(tenants: Iterable[Tenant]) -> dict[int, datetime]:
+    """For each of these tenants, when the first of its credentials ends, as far as that is known."""
+    rows = Connection.all_tenants.filter(tenant__in=list(tenants), expires_at__isnull=False)
+    return dict(rows.values("tenant_id").annotate(at=Min("expires_at")).values_list("tenant_id", "at"))

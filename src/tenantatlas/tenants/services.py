@@ -15,10 +15,11 @@ from tenantatlas.accounts.models import User
 from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError, NotFound
+from tenantatlas.core.json import storable_text
 from tenantatlas.graph.clouds import cloud_named
 
 from .credentials import Credential, authorities, seal_secret
-from .models import Connection, Environment, Membership, Purpose, Tenant
+from .models import Connection, Environment, Membership, NewCertificate, Purpose, Tenant
 from .queries import require_capability, require_install_owner
 from .vault import ensure_data_key
 
@@ -26,19 +27,25 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewTenant:
-    """A tenant to connect, as a person describes it."""
+class TenantFacts:
+    """A tenant, as a person describes it."""
 
     slug: str
     name: str
     tenant_guid: str
-    client_id: str
-    credential: Credential
     environment: str = Environment.PRODUCTION.value
     cloud: str = "global"
     graph_url: str = ""
     login_url: str = ""
     ca_pem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTenant(TenantFacts):
+    """A tenant to connect, with the app that reads it."""
+
+    client_id: str
+    credential: Credential
 
 
 def add_tenant(new: NewTenant, *, actor: User) -> Tenant:
@@ -47,27 +54,33 @@ def add_tenant(new: NewTenant, *, actor: User) -> Tenant:
     A tenant that was removed before comes back with what is stored of it, if it is the same Microsoft tenant.
     """
     require_install_owner(actor)
-    facts = _checked(new)
+    facts = check_facts(new)
     client_id = read_guid(new.client_id, what="client id")
     try:
         with transaction.atomic():
-            tenant = _new_or_returning(new.slug, facts)
-            ensure_data_key(tenant)
+            tenant = make_tenant(new.slug, facts, owner=actor)
             _put_connection(tenant, purpose=Purpose.READER, client_id=client_id, credential=new.credential)
-            Membership.objects.update_or_create(
-                tenant=tenant,
-                user=actor,
-                defaults={"role": Role.OWNER.value},
-                create_defaults={"role": Role.OWNER.value, "created_at": clock.now()},
-            )
-            _record(
+            record_tenant_event(
                 "tenant.added",
                 tenant=tenant,
                 actor=actor,
                 details={"tenant_guid": tenant.tenant_guid, "client_id": client_id, "cloud": tenant.cloud},
             )
     except IntegrityError as error:
-        raise _slug_taken(new.slug) from error
+        raise slug_taken(new.slug) from error
+    return tenant
+
+
+def make_tenant(slug: str, facts: dict[str, Any], *, owner: User) -> Tenant:
+    """The tenant's row, its key and its owner, within the caller's transaction."""
+    tenant = _new_or_returning(slug, facts)
+    ensure_data_key(tenant)
+    Membership.objects.update_or_create(
+        tenant=tenant,
+        user=owner,
+        defaults={"role": Role.OWNER.value},
+        create_defaults={"role": Role.OWNER.value, "created_at": clock.now()},
+    )
     return tenant
 
 
@@ -93,7 +106,7 @@ def update_credential(
             )
         guid = read_guid(client_id or known, what="client id")
         changed = _put_connection(tenant, purpose=purpose, client_id=guid, credential=credential)
-        _record(
+        record_tenant_event(
             "connection.updated",
             tenant=tenant,
             actor=actor,
@@ -120,6 +133,30 @@ def hold_writes(tenant: Tenant, *, actor: User) -> None:
     _set_flag(tenant, actor=actor, action="tenant.writes_held", name="writes_held", value=True)
 
 
+def change_tenant(tenant: Tenant, *, actor: User, name: str, environment: str) -> None:
+    """Give the tenant another name and say again what it is for. Its slug stays: links lead through it."""
+    require_capability(actor, tenant, Capability.TENANT_MANAGE)
+    values = check_names(name=name, environment=environment)
+    with transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(**values)
+        record_tenant_event("tenant.changed", tenant=tenant, actor=actor, details=values)
+    tenant.refresh_from_db()
+
+
+def keep_rbac_group(tenant: Tenant, *, actor: User, group_id: str, name: str) -> None:
+    """Keep which security group shall hold our service principal; an empty id forgets it.
+
+    Nothing is changed at Microsoft: adding the service principal to the group is an admin's own act.
+    """
+    require_capability(actor, tenant, Capability.CONNECTION_MANAGE)
+    guid = read_guid(group_id, what="group id") if group_id else ""
+    values = {"rbac_group_id": guid, "rbac_group_name": storable_text(name)[:300] if guid else ""}
+    with transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(**values)
+        record_tenant_event("rbac_group.chosen", tenant=tenant, actor=actor, details=values)
+    tenant.refresh_from_db()
+
+
 def remove_tenant(tenant: Tenant, *, actor: User) -> None:
     """Disconnect a tenant: its credentials are destroyed, nobody sees it any more.
 
@@ -134,7 +171,8 @@ def remove_tenant(tenant: Tenant, *, actor: User) -> None:
                 f"A run is writing to {tenant.slug}.", hint="Cancel it or wait until it has ended."
             )
         Connection.all_tenants.filter(tenant=tenant).delete()
-        _record("tenant.removed", tenant=tenant, actor=actor)
+        NewCertificate.all_tenants.filter(tenant=tenant).delete()
+        record_tenant_event("tenant.removed", tenant=tenant, actor=actor)
     tenant.refresh_from_db()
 
 
@@ -154,7 +192,9 @@ def grant_membership(
         membership, _ = Membership.objects.update_or_create(
             tenant=tenant, user=user, defaults=values, create_defaults={**values, "created_at": clock.now()}
         )
-        _record("membership.granted", tenant=tenant, actor=actor, subject=user.email, details=values)
+        record_tenant_event(
+            "membership.granted", tenant=tenant, actor=actor, subject=user.email, details=values
+        )
     return membership
 
 
@@ -166,7 +206,7 @@ def revoke_membership(tenant: Tenant, *, actor: User, user: User) -> None:
         deleted, _ = Membership.objects.filter(tenant=tenant, user=user).delete()
         if not deleted:
             raise NotFound(f"{user.email} is not a member of {tenant.slug}.", hint="See who is.")
-        _record("membership.revoked", tenant=tenant, actor=actor, subject=user.email)
+        record_tenant_event("membership.revoked", tenant=tenant, actor=actor, subject=user.email)
 
 
 def read_guid(text: str, *, what: str) -> str:
@@ -183,24 +223,34 @@ def read_guid(text: str, *, what: str) -> str:
     return str(guid)
 
 
-def _checked(new: NewTenant) -> dict[str, Any]:
+def check_names(*, name: str, environment: str) -> dict[str, str]:
+    """A tenant's name and environment as they are kept; `InputError` where they will not do."""
+    if not name.strip() or len(name) > 120:  # noqa: PLR2004 - the column's length
+        raise InputError(
+            "A tenant needs a name of at most 120 characters.",
+            hint="Give one with --name.",
+            details={"field": "name"},
+        )
+    if environment not in Environment.values:
+        raise InputError(
+            f"There is no environment {environment[:30]!r}.",
+            hint=f"Use one of {', '.join(Environment.values)}.",
+            details={"field": "environment"},
+        )
+    return {"name": storable_text(name.strip()), "environment": environment}
+
+
+def check_facts(new: TenantFacts) -> dict[str, Any]:
+    """What a person says of a tenant, as it is kept; `InputError` names what will not do."""
     if not _SLUG.fullmatch(new.slug):
         raise InputError(
             f"{new.slug[:60]!r} cannot be a tenant's slug.",
             hint="Use up to 50 lower-case letters, digits and hyphens, such as contoso-test.",
         )
-    if not new.name.strip() or len(new.name) > 120:  # noqa: PLR2004 - the column's length
-        raise InputError("A tenant needs a name of at most 120 characters.", hint="Give one with --name.")
-    if new.environment not in Environment.values:
-        raise InputError(
-            f"There is no environment {new.environment[:30]!r}.",
-            hint=f"Use one of {', '.join(Environment.values)}.",
-        )
     cloud = cloud_named(new.cloud, graph_url=new.graph_url, login_url=new.login_url)
     custom = bool(new.graph_url)
     return {
-        "name": new.name.strip(),
-        "environment": new.environment,
+        **check_names(name=new.name, environment=new.environment),
         "tenant_guid": read_guid(new.tenant_guid, what="tenant id"),
         "cloud": cloud.name,
         "graph_url": cloud.graph_url if custom else "",
@@ -214,7 +264,7 @@ def _new_or_returning(slug: str, facts: dict[str, Any]) -> Tenant:
     if known is None:
         return Tenant.objects.create(slug=slug, created_at=clock.now(), **facts)
     if known.removed_at is None:
-        raise _slug_taken(slug)
+        raise slug_taken(slug)
     if known.tenant_guid != facts["tenant_guid"]:
         raise Conflict(f"The slug {slug} belonged to another Microsoft tenant.", hint="Choose another slug.")
     Tenant.objects.filter(pk=known.pk).update(removed_at=None, **facts)
@@ -222,7 +272,8 @@ def _new_or_returning(slug: str, facts: dict[str, Any]) -> Tenant:
     return known
 
 
-def _slug_taken(slug: str) -> Conflict:
+def slug_taken(slug: str) -> Conflict:
+    """The refusal of a second tenant under one slug."""
     return Conflict(
         f"There is a tenant called {slug} already.",
         hint=f"Choose another slug, or change its credential with `tenantatlas tenants update {slug}`.",
@@ -247,7 +298,7 @@ def _put_connection(
 def _set_flag(tenant: Tenant, *, actor: User, action: str, name: str, value: bool) -> None:
     with transaction.atomic():
         Tenant.objects.filter(pk=tenant.pk).update(**{name: value})
-        _record(action, tenant=tenant, actor=actor, details={name: value})
+        record_tenant_event(action, tenant=tenant, actor=actor, details={name: value})
     setattr(tenant, name, value)
 
 
@@ -260,9 +311,10 @@ def _keep_an_owner(tenant: Tenant, *, besides: User) -> None:
         )
 
 
-def _record(
+def record_tenant_event(
     action: str, *, tenant: Tenant, actor: User, subject: str = "", details: dict[str, Any] | None = None
 ) -> None:
+    """Write the audit entry of something a person did to the tenant."""
     record_event(
         tenant_id=tenant.pk,
         actor_id=actor.pk,

@@ -28,5 +28,6 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Connection", "connection", "connection", "c"),
         Entry("Members", "member_list", "members", "m"),
         Entry("Audit", "audit", "audit", "a"),
+        Entry("Settings", "tenant_settings", "settings"),
     ),
 )

@@ -15,9 +15,10 @@ from tenantatlas.cli.session import Session, acting_user, in_tenant
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
+from tenantatlas.directory.queries import groups_by_id
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.tenants import services
-from tenantatlas.tenants.credentials import Credential, certificate, client_secret
+from tenantatlas.tenants import keys, services
+from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
 from tenantatlas.tenants.models import Environment, Purpose, Tenant
 from tenantatlas.tenants.queries import connection_of, latest_report, require_capability, tenants_of
 
@@ -56,7 +57,7 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Connect Microsoft tenants.", no_args_is_help=True)
     app.add_typer(group, name="tenants")
-    for command in (add, list_, show, check, update, set_, remove):
+    for command in (add, list_, show, check, update, set_, certificate_, remove):
         group.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -125,6 +126,12 @@ def update(
     *,
     client_secret_file: SecretFileOption = None,
     certificate_file: CertificateFileOption = None,
+    made_certificate: Annotated[
+        bool, typer.Option("--made-certificate", help="Use the certificate that `tenants certificate` made.")
+    ] = False,
+    expires: Annotated[
+        str, typer.Option(metavar="DATE", help="When the secret expires, as Entra shows it (2027-05-31).")
+    ] = "",
     client_id: Annotated[str, typer.Option(metavar="GUID", help="Another app registration.")] = "",
     purpose: Annotated[
         Purpose, typer.Option(help="Which app: the reader, or a separate one that writes.")
@@ -133,22 +140,66 @@ def update(
     """Replace the credential of a tenant's app registration."""
     with in_tenant(slug) as session:
         require_capability(session.user, session.tenant, Capability.CONNECTION_MANAGE)
-        services.update_credential(
-            session.tenant,
-            actor=session.user,
-            credential=_credential(client_secret_file, certificate_file),
-            purpose=purpose,
-            client_id=client_id,
-        )
+        if made_certificate:
+            if client_secret_file or certificate_file:
+                raise InputError("--made-certificate is a credential by itself.", hint="Give one credential.")
+            keys.use_certificate(session.tenant, actor=session.user, purpose=purpose, client_id=client_id)
+        else:
+            services.update_credential(
+                session.tenant,
+                actor=session.user,
+                credential=_credential(client_secret_file, certificate_file, expires=expires),
+                purpose=purpose,
+                client_id=client_id,
+            )
         print_object(
             {"slug": slug, **_connection_facts(session.tenant)},
             text=f"{slug} has a new {purpose.value} credential.",
         )
 
 
+def certificate_(
+    slug: SlugArgument,
+    *,
+    out: Annotated[Path, typer.Option(metavar="F", help="Where to write the public certificate (.cer).")],
+    purpose: Annotated[Purpose, typer.Option(help="For which app.")] = Purpose.READER,
+) -> None:
+    """Make a key pair for an app. The private key is sealed here; the certificate is for Entra."""
+    with in_tenant(slug) as session:
+        require_capability(session.user, session.tenant, Capability.CONNECTION_MANAGE)
+        if out.exists():
+            raise InputError(f"{out} exists already.", hint="Name a file that does not.")
+        made = keys.make_certificate(session.tenant, actor=session.user, purpose=purpose)
+        try:
+            out.write_bytes(keys.public_certificate(made))
+        except OSError as error:
+            raise InputError(f"{out} cannot be written: {error.strerror}.", hint="Check the path.") from error
+        print_object(
+            {
+                "slug": slug,
+                "purpose": purpose.value,
+                "certificate": str(out),
+                "thumbprint": keys.thumbprint(made.certificate),
+                "expires_at": made.expires_at.isoformat(),
+            }
+        )
+        note(
+            "Upload it to the app in Entra, then: "
+            f"`tenantatlas tenants update {slug} --made-certificate --purpose {purpose.value}`."
+        )
+
+
 def set_(
     slug: SlugArgument,
     *,
+    name: Annotated[str, typer.Option(help="Another name.")] = "",
+    environment: Annotated[
+        Environment | None, typer.Option(help="What the tenant is for.", case_sensitive=False)
+    ] = None,
+    rbac_group: Annotated[
+        str,
+        typer.Option(metavar="GUID", help="The group that shall hold our service principal, or `none`."),
+    ] = "",
     allow_deletes: Annotated[
         YesNo | None, typer.Option(help="Whether restores may delete policies in this tenant.")
     ] = None,
@@ -160,9 +211,22 @@ def set_(
     ] = None,
 ) -> None:
     """Change a tenant's settings."""
-    if allow_deletes is None and writes is None:
-        raise InputError("Nothing to set.", hint="Give --allow-deletes yes|no or --writes yes|no.")
+    given = (name, environment, rbac_group, allow_deletes, writes)
+    if not any(given):
+        raise InputError(
+            "Nothing to set.",
+            hint="Give --name, --environment, --rbac-group, --allow-deletes yes|no or --writes yes|no.",
+        )
     with in_tenant(slug) as session:
+        if name or environment:
+            services.change_tenant(
+                session.tenant,
+                actor=session.user,
+                name=name or session.tenant.name,
+                environment=environment.value if environment else session.tenant.environment,
+            )
+        if rbac_group:
+            _keep_group(session, "" if rbac_group == "none" else rbac_group)
         if allow_deletes is not None:
             services.set_allow_deletes(session.tenant, actor=session.user, allowed=allow_deletes is YesNo.YES)
         if writes is not None:
@@ -179,14 +243,22 @@ def remove(slug: SlugArgument) -> None:
     )
 
 
+def _keep_group(session: Session, group_id: str) -> None:
+    known = groups_by_id([group_id]).get(group_id)
+    services.keep_rbac_group(
+        session.tenant, actor=session.user, group_id=group_id, name=known.name if known else ""
+    )
+
+
 def _set_writes(session: Session, writes: YesNo) -> None:
     change = services.release_writes if writes is YesNo.YES else services.hold_writes
     change(session.tenant, actor=session.user)
 
 
-def _credential(secret_file: Path | None, certificate_file: Path | None) -> Credential:
+def _credential(secret_file: Path | None, certificate_file: Path | None, *, expires: str = "") -> Credential:
     if secret_file is not None and certificate_file is None:
-        return client_secret(read_secret_file(secret_file, what="client secret file"))
+        secret = read_secret_file(secret_file, what="client secret file")
+        return client_secret(secret, expires_at=last_moment(expires))
     if certificate_file is not None and secret_file is None:
         return certificate(read_text_file(certificate_file, what="certificate file"))
     raise InputError(
@@ -205,6 +277,8 @@ def _facts(tenant: Tenant) -> dict[str, Json]:
         "login_url": tenant.login_url,
         "allow_deletes": tenant.allow_deletes,
         "writes": "held" if tenant.writes_held else "allowed",
+        "rbac_group": tenant.rbac_group_id or None,
+        "rbac_group_name": tenant.rbac_group_name or None,
     }
 
 

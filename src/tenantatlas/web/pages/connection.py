@@ -1,18 +1,33 @@
-"""How the tenant is connected, and which permissions its app has."""
+"""How the tenant is connected: its apps and their credentials, and which permissions they have."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core import clock
+from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
-from tenantatlas.tenants.models import Connection, PermissionReport
+from tenantatlas.tenants import keys, services
+from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
+from tenantatlas.tenants.models import Connection, NewCertificate, PermissionReport, Purpose, Tenant
 from tenantatlas.tenants.permissions import Held, Need
-from tenantatlas.web.requests import TenantRequest
+from tenantatlas.tenants.queries import new_certificate_of
+from tenantatlas.tenants.registration import consent_link, registration
+from tenantatlas.web.requests import TenantRequest, require
 
+from .rbac import reply_address
 from .runs import start
+from .session import next_within_site
 
 #: What the rows of a report are shown under, in this order.
 GROUPS = {
@@ -20,24 +35,75 @@ GROUPS = {
     Need.RESTORE.value: "Needed to restore",
     Need.NOTHING.value: "Granted but not needed",
 }
+#: (days left, tone): the first that fits is how a credential's end is shown.
+EXPIRY_TONES = ((0, "danger"), (1, "danger"), (7, "danger"), (14, "warning"), (30, "warning"))
+LARGEST_PEM = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppRow:
+    """One app registration as the page shows it; `row` None where there is none yet."""
+
+    purpose: Purpose
+    row: Connection | None
+    made: NewCertificate | None
+    thumbprint: str = ""
+    days_left: int | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that the check found, gravest first, and what to do about it."""
+
+    tone: str
+    what: str
+    next_step: str
+    link: str = ""
 
 
 @require_GET
 def connection(request: TenantRequest) -> HttpResponse:
     """App registrations, and the newest permission report: problems first."""
     report = PermissionReport.objects.order_by("-taken_at").first()
+    apps = app_rows()
     context = {
         "title": "Connection",
         "section": "connection",
-        "connections": list(Connection.objects.order_by("purpose")),
+        "apps": apps,
         "report": report,
-        "groups_of_rows": _grouped(report.rows) if report else (),
+        "report_problems": problems_in(request.tenant, report, apps),
+        "groups_of_rows": grouped(report.rows) if report else (),
         "groups": DirectoryGroup.objects.count(),
     }
     return render(request, "web/connection/detail.html", context)
 
 
-def _grouped(rows: list[dict[str, Json]]) -> list[tuple[str, int, list[dict[str, Json]]]]:
+def app_rows() -> list[AppRow]:
+    """The reader's app and the writer's, in the tenant in scope. Two queries."""
+    rows = {row.purpose: row for row in Connection.objects.all()}
+    made = {each.purpose: each for each in NewCertificate.objects.all()}
+    return [_app_row(purpose, rows.get(purpose), made.get(purpose)) for purpose in Purpose]
+
+
+def _app_row(purpose: Purpose, row: Connection | None, made: NewCertificate | None) -> AppRow:
+    days = _days_left(row.expires_at) if row is not None and row.expires_at else None
+    tone = "" if days is None else next((tone for most, tone in EXPIRY_TONES if days <= most), "")
+    return AppRow(
+        purpose=purpose,
+        row=row,
+        made=made,
+        thumbprint=keys.thumbprint(made.certificate) if made else "",
+        days_left=days,
+        tone=tone,
+    )
+
+
+def _days_left(ends: datetime) -> int:
+    return max(0, (ends - clock.now()).days)
+
+
+def grouped(rows: list[dict[str, Json]]) -> list[tuple[str, int, list[dict[str, Json]]]]:
     """(words, how many are missing, rows with the missing ones first) for each group that has rows."""
     found = []
     for need, words in GROUPS.items():
@@ -47,6 +113,160 @@ def _grouped(rows: list[dict[str, Json]]) -> list[tuple[str, int, list[dict[str,
         if mine:
             found.append((words, sum(row["state"] == Held.MISSING for row in mine), mine))
     return found
+
+
+def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppRow]) -> list[Problem]:
+    """What the newest report and the credentials say is wrong, gravest first, each with its next step."""
+    found = [_expiry(app) for app in apps if app.tone]
+    if report is None:
+        return found
+    client_id = apps[0].row.client_id if apps[0].row else ""
+    writer = apps[1].row.client_id if apps[1].row else client_id
+    grave = []
+    for need, tone, what, app in (
+        (Need.READ, "danger", "cannot be read", client_id),
+        (Need.RESTORE, "warning", "cannot be restored", writer),
+    ):
+        for row in report.rows:
+            if row["for"] == need.value and row["state"] == Held.MISSING.value:
+                grave.append(
+                    Problem(
+                        tone=tone,
+                        what=f"{row['permission']} is missing: {len(row['types'])} policy types {what}.",
+                        next_step="Add it to the app's permissions in Entra, then grant admin consent.",
+                        link=consent_link(tenant, app),
+                    )
+                )
+    unneeded = [row["permission"] for row in report.rows if row["for"] == Need.NOTHING.value]
+    if unneeded:
+        grave.append(
+            Problem(
+                tone="neutral",
+                what=f"{len(unneeded)} granted but not needed: {', '.join(unneeded[:8])}.",
+                next_step="Remove them from the app: what it cannot do, nobody can do through it.",
+            )
+        )
+    return [*found, *grave]
+
+
+def _expiry(app: AppRow) -> Problem:
+    left = "has expired or ends today" if not app.days_left else f"ends in {app.days_left} days"
+    return Problem(
+        tone=app.tone,
+        what=f"The {app.purpose.value}'s credential {left}.",
+        next_step="Make a new certificate on the app's page and upload it in Entra.",
+    )
+
+
+@require_GET
+def app_registration(request: TenantRequest) -> HttpResponse:
+    """How to register or renew one app: permissions, commands, consent, credential."""
+    return registration_page(request, chosen_purpose(request.GET.get("purpose", "")))
+
+
+def registration_page(
+    request: TenantRequest,
+    purpose: Purpose,
+    *,
+    problems: list[dict[str, str]] | None = None,
+    more: dict[str, Json] | None = None,
+) -> HttpResponse:
+    """The page of one app; with problems, they stand at its top."""
+    app = next(each for each in app_rows() if each.purpose is purpose)
+    client_id = app.row.client_id if app.row else ""
+    context: dict[str, Any] = {
+        "title": f"{purpose.label} app",
+        "section": "connection",
+        "app": app,
+        "client_id": request.POST.get("client_id", client_id),
+        "how": registration(
+            request.tenant, purpose, client_id=client_id, redirect_uri=reply_address(request)
+        ),
+        "reply_address": reply_address(request),
+        "days": keys.DAYS,
+        "problems": problems or [],
+        **(more or {}),
+    }
+    return render(request, "web/connection/app.html", context, status=400 if problems else 200)
+
+
+def chosen_purpose(text: str) -> Purpose:
+    """The app that is meant; the reader's where nothing else is said."""
+    return Purpose.WRITER if text == Purpose.WRITER else Purpose.READER
+
+
+@require_POST
+def certificate_make(request: TenantRequest) -> HttpResponse:
+    """Make a key pair for the app; its certificate can be downloaded then."""
+    require(request, Capability.CONNECTION_MANAGE)
+    purpose = chosen_purpose(request.POST.get("purpose", ""))
+    keys.make_certificate(request.tenant, actor=request.user, purpose=purpose)
+    messages.success(
+        request, "A key pair was made. Download its certificate and upload it to the app in Entra."
+    )
+    return redirect(next_within_site(request, app_address(request, purpose)))
+
+
+@require_GET
+def certificate_download(request: TenantRequest) -> HttpResponse:
+    """The public certificate as a .cer file."""
+    purpose = chosen_purpose(request.GET.get("purpose", ""))
+    made = new_certificate_of(request.tenant, purpose)
+    if made is None:
+        messages.info(request, "There is no new certificate to download: make one first.")
+        return redirect(app_address(request, purpose))
+    name = f"tenantatlas-{request.tenant.slug}-{purpose.value}.cer"
+    return HttpResponse(
+        keys.public_certificate(made),
+        content_type="application/pkix-cert",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@require_POST
+def credential_save(request: TenantRequest) -> HttpResponse:
+    """Connect with the app: by the certificate made here, by one of the person's own, or by a secret."""
+    require(request, Capability.CONNECTION_MANAGE)
+    purpose = chosen_purpose(request.POST.get("purpose", ""))
+    client_id = request.POST.get("client_id", "").strip()
+    try:
+        if request.POST.get("kind") == "made":
+            keys.use_certificate(request.tenant, actor=request.user, purpose=purpose, client_id=client_id)
+        else:
+            services.update_credential(
+                request.tenant,
+                actor=request.user,
+                credential=_given(request),
+                purpose=purpose,
+                client_id=client_id,
+            )
+    except InputError as error:
+        field = {"client id": "client_id", "secret": "secret"}.get(
+            error.details.get("field", ""), "client_id"
+        )
+        problem = {"field": field, "message": error.message, "hint": error.hint}
+        return registration_page(request, purpose, problems=[problem])
+    messages.success(request, f"The {purpose.value}'s app is connected. Check the connection next.")
+    return redirect(next_within_site(request, reverse("connection", kwargs={"slug": request.tenant.slug})))
+
+
+def _given(request: TenantRequest) -> Credential:
+    if request.POST.get("kind") == "secret":
+        return client_secret(
+            request.POST.get("secret", ""), expires_at=last_moment(request.POST.get("expires", ""))
+        )
+    upload = request.FILES.get("pem")
+    if upload is None or upload.size is None or upload.size > LARGEST_PEM:
+        raise InputError("Choose a PEM file with the certificate and its private key, of at most 64 KiB.")
+    try:
+        return certificate(upload.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError("The certificate file is not text.", hint="Save it as PEM.") from error
+
+
+def app_address(request: TenantRequest, purpose: Purpose) -> str:
+    """The page of one app."""
+    return f"{reverse('app_registration', kwargs={'slug': request.tenant.slug})}?purpose={purpose.value}"
 
 
 @require_POST

@@ -1,0 +1,237 @@
+"""Connecting a tenant in the browser, from nothing to the first backup."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from tenantatlas.audit.models import AuditEntry
+from tenantatlas.core import clock
+from tenantatlas.core.ids import stable_id
+from tenantatlas.runs.dispatch import run_inline
+from tenantatlas.runs.models import OperationRun
+from tenantatlas.tenants.models import Connection, NewCertificate, Tenant
+from tenantatlas.tenants.scope import tenant_scope
+from tests.canary import secret
+from tests.simulated import World, catalog_body
+from tests.tenants.certificates import certificate_pem, key_pem, rsa_key
+
+from .reading import element, following, main, page, text
+
+GUID = "c0ffee00-0000-4000-8000-000000000009"
+APP = stable_id("app", "adatum")
+FACTS = {"name": "Adatum", "slug": "adatum", "environment": "test", "tenant_guid": GUID, "cloud": "global"}
+SETUP = "/t/adatum/setup/"
+
+
+def post(client: Client, path: str, **form: Any) -> str:
+    return following(client, client.post(path, form))
+
+
+def work_all() -> None:
+    """Work what waits, in this thread."""
+    for run in OperationRun.all_tenants.filter(status="queued"):
+        run_inline(run)
+
+
+def current_step(shown: str) -> str:
+    (found,) = re.findall(r'aria-current="step">(.*?)</li>', shown, flags=re.DOTALL)
+    return text(found).split(" ", 1)[1].removesuffix(" (current)")
+
+
+@pytest.fixture
+def adatum(otto: Client) -> Tenant:
+    """A tenant whose first step is done."""
+    post(otto, "/tenants/connect/", **FACTS)
+    return Tenant.objects.get(slug="adatum")
+
+
+def test_from_nothing_to_the_first_backup(world: World, otto: Client) -> None:
+    sim = world.simulator.tenant(GUID, name="Adatum")
+    sim.put("/deviceManagement/configurationPolicies", catalog_body("Baseline"))
+    sim.put("/groups", {"displayName": "Pilot", "securityEnabled": True, "groupTypes": []})
+
+    first = post(otto, "/tenants/connect/", **FACTS)
+    assert current_step(first) == "App"
+    made = post(otto, "/t/adatum/connection/app/certificate/", purpose="reader", next=f"{SETUP}?step=app")
+    assert current_step(made) == "App"
+    file = otto.get("/t/adatum/connection/app/certificate.cer?purpose=reader")
+    public = x509.load_der_x509_certificate(file.content)
+    assert b"PRIVATE" not in file.content
+    sim.app(APP, certificate=public.public_bytes(Encoding.PEM).decode())
+
+    form = {"purpose": "reader", "client_id": APP, "kind": "made", "next": f"{SETUP}?step=check"}
+    assert current_step(post(otto, "/t/adatum/connection/app/credential/", **form)) == "Check"
+    assert current_step(post(otto, f"{SETUP}start/", step="check")) == "Check"
+    work_all()
+    checked = page(otto.get(f"{SETUP}?step=check"))
+    assert "Succeeded" in text(main(checked))
+    assert "Next: rbac group" in text(main(checked))
+    post(otto, f"{SETUP}start/", step="sync")
+    work_all()
+    post(otto, f"{SETUP}start/", step="backup")
+    work_all()
+
+    last = text(main(page(otto.get(f"{SETUP}?step=backup"))))
+    assert "Adatum is connected, checked and backed up" in last
+    with tenant_scope(Tenant.objects.get(slug="adatum")):
+        row = Connection.objects.get()
+        assert (row.kind, row.client_id) == ("certificate", APP)
+        assert not NewCertificate.objects.exists()
+    assert {"tenant.begun", "certificate.made", "connection.updated"} <= set(
+        AuditEntry.objects.values_list("action", flat=True)
+    )
+
+
+def test_a_draft_is_found_again_corrected_and_discarded(adatum: Tenant, otto: Client) -> None:
+    assert "Go on connecting Adatum" in text(main(page(otto.get("/tenants/"))))
+    other = "c0ffee00-0000-4000-8000-00000000000a"
+    post(otto, f"{SETUP}tenant/", **{**FACTS, "name": "Adatum two", "tenant_guid": other, "cloud": "usgov"})
+    adatum.refresh_from_db()
+    assert (adatum.name, adatum.tenant_guid, adatum.cloud) == ("Adatum two", other, "usgov")
+
+    post(otto, f"{SETUP}discard/")
+    assert "Adatum two" not in main(page(otto.get("/tenants/")))
+
+
+def test_what_is_connected_stays_the_tenant_that_it_is(world: World, otto: Client) -> None:
+    answer = otto.post("/t/contoso/setup/tenant/", {**FACTS, "slug": "contoso"})
+    assert "is connected" in text(page(answer, 409))
+    assert otto.post("/t/contoso/setup/discard/").status_code == 409
+    world.tenant.refresh_from_db()
+    assert world.tenant.name == "Contoso"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"slug": "Not A Slug"}, "slug"),
+        ({"slug": "contoso"}, "slug"),
+        ({"tenant_guid": "none"}, "tenant_guid"),
+        ({"cloud": "custom", "graph_url": "http://graph.example"}, "graph_url"),
+        ({"environment": "moon"}, "environment"),
+    ],
+)
+def test_a_mistake_is_said_beside_its_field_and_nothing_is_lost(
+    otto: Client, wrong: dict[str, str], field: str
+) -> None:
+    shown = page(otto.post("/tenants/connect/", {**FACTS, **wrong}), 400)
+    assert f'<a href="#{field}">' in shown
+    element(shown, field)
+    assert not Tenant.objects.filter(slug="adatum").exists()
+    if "tenant_guid" not in wrong:
+        assert GUID in shown
+
+
+def test_only_owners_of_the_install_connect_tenants(world: World, ana: Client, olu: Client) -> None:  # noqa: ARG001 - the cast
+    for client in (ana, olu):
+        assert "Needs an owner of this install" in text(page(client.get("/tenants/")))
+        assert client.get("/tenants/connect/").status_code == 403
+        assert client.post("/tenants/connect/", FACTS).status_code == 403
+    assert not Tenant.objects.filter(slug="adatum").exists()
+
+
+def test_the_app_page_says_everything_to_copy(adatum: Tenant, otto: Client) -> None:  # noqa: ARG001 - begun
+    shown = text(page(otto.get(f"{SETUP}?step=app")))
+    assert "az ad app create" in shown
+    assert "Connect-MgGraph -Environment Global" in shown
+    assert "http://testserver/delegated/callback/" in shown
+    assert "DeviceManagementConfiguration.Read.All" in shown
+    assert "DeviceManagementConfiguration.ReadWrite.All" not in shown
+    writer = text(page(otto.get("/t/adatum/connection/app/?purpose=writer")))
+    assert "DeviceManagementConfiguration.ReadWrite.All" in writer
+
+
+@pytest.mark.parametrize("kind", ["secret", "pem"])
+def test_a_credential_of_ones_own(adatum: Tenant, otto: Client, kind: str) -> None:
+    pem = certificate_pem(rsa_key()) + key_pem(rsa_key())
+    form: dict[str, Any] = {
+        "purpose": "reader",
+        "client_id": APP,
+        "kind": kind,
+        "secret": secret("own"),
+        "expires": "2099-01-31",
+    }
+    if kind == "pem":
+        form |= {"pem": SimpleUploadedFile("app.pem", pem.encode())}
+    shown = post(otto, "/t/adatum/connection/app/credential/", **form)
+    assert "is connected" in text(shown)
+    row = Connection.all_tenants.get(tenant=adatum)
+    assert row.expires_at is not None
+    assert secret("own").encode() not in bytes(row.sealed)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"client_id": "nonsense", "kind": "secret", "secret": "a-secret-value"},
+        {"client_id": APP, "kind": "secret", "secret": ""},
+        {"client_id": APP, "kind": "pem"},
+        {"client_id": APP, "kind": "secret", "secret": "a-secret-value", "expires": "soon"},
+    ],
+)
+def test_a_credential_that_will_not_do_is_refused(adatum: Tenant, otto: Client, form: dict[str, str]) -> None:
+    shown = page(otto.post("/t/adatum/connection/app/credential/", {"purpose": "reader", **form}), 400)
+    assert "error-summary" in shown
+    assert "a-secret-value" not in shown
+    assert not Connection.all_tenants.filter(tenant=adatum).exists()
+
+
+def test_problems_come_first_with_their_next_step(world: World, otto: Client) -> None:
+    world.sim.revoke("DeviceManagementConfiguration.Read.All")
+    world.sim.revoke("DeviceManagementConfiguration.ReadWrite.All")
+    world.sim.grant("Mail.Read")
+    world.work("connection.check")
+    shown = text(main(page(otto.get("/t/contoso/setup/?step=check"))))
+    missing = shown.index("DeviceManagementConfiguration.Read.All is missing")
+    assert missing < shown.index("granted but not needed")
+    assert "Grant admin consent" in shown
+    assert missing > 0
+    assert "is missing" in text(main(page(otto.get("/t/contoso/connection/"))))
+
+
+@pytest.mark.parametrize(
+    ("days", "tone"), [(31, ""), (30, "warning"), (14, "warning"), (7, "danger"), (0, "danger")]
+)
+def test_a_credential_that_ends_soon_is_said(otto: Client, days: int, tone: str) -> None:
+    Connection.objects.update(expires_at=clock.now() + timedelta(days=days, hours=1))
+    shown = main(page(otto.get("/t/contoso/connection/")))
+    said = re.findall(r'<span class="pill (\w+)">(?:\d+ days? left|Expired or ends today)', shown)
+    assert said == ([tone] if tone else [])
+
+
+def test_settings_are_changed_by_owners_and_shown_to_everybody(
+    world: World, otto: Client, olu: Client
+) -> None:
+    settings = "/t/contoso/settings/"
+    assert "Needs tenant.manage" in text(page(olu.get(settings)))
+    post(otto, f"{settings}change/", name="Contoso Ltd", environment="production")
+    post(otto, f"{settings}deletes/", allowed="yes")
+    post(otto, f"{settings}writes/", writes="hold")
+    world.tenant.refresh_from_db()
+    assert (world.tenant.name, world.tenant.environment) == ("Contoso Ltd", "production")
+    assert (world.tenant.allow_deletes, world.tenant.writes_held) == (True, True)
+    post(otto, f"{settings}writes/", writes="release")
+    post(otto, f"{settings}deletes/", allowed="no")
+    world.tenant.refresh_from_db()
+    assert (world.tenant.allow_deletes, world.tenant.writes_held) == (False, False)
+    assert "name" in element(
+        page(otto.post(f"{settings}change/", {"name": "", "environment": "test"}), 400), "name"
+    )
+
+
+def test_removing_a_tenant_needs_its_slug_typed(world: World, otto: Client) -> None:
+    assert "Type contoso to remove" in text(
+        page(otto.post("/t/contoso/settings/remove/", {"remove": "Contoso"}), 400)
+    )
+    post(otto, "/t/contoso/settings/remove/", remove="contoso")
+    assert otto.get("/t/contoso/").status_code == 404
+    assert not Connection.all_tenants.filter(tenant=world.tenant).exists()
