@@ -173,3 +173,52 @@ def test_who_lacks_the_capability_is_told_which(tenantatlas, cast, secret_file):
 
 def test_only_owners_of_the_install_add_tenants(add):
     add("--as", "ana@contoso.example").failed(4, "owners of this install")
+
+
+def test_a_certificate_is_made_here_and_used(add, tenantatlas, tmp_path):
+    add()
+    file = tmp_path / "adatum.cer"
+    early = tenantatlas("tenants", "update", "adatum", "--made-certificate")
+    made = tenantatlas("tenants", "certificate", "adatum", "--out", file, "--json")
+    again = tenantatlas("tenants", "certificate", "adatum", "--out", file)
+    used = tenantatlas("tenants", "update", "adatum", "--made-certificate", "--json")
+
+    assert (early.code, made.code, again.code, used.code) == (5, 0, 2, 0)
+    assert b"PRIVATE" not in file.read_bytes()
+    assert len(made.object["thumbprint"]) == 40
+    assert used.object["reader"]["kind"] == "certificate"
+    assert used.object["reader"]["expires_at"] == made.object["expires_at"].split(".")[0] + "+00:00"
+
+
+def test_settings_of_a_tenant(add, tenantatlas):
+    add()
+    changed = tenantatlas(
+        "tenants",
+        "set",
+        "adatum",
+        "--name",
+        "Adatum Ltd",
+        "--environment",
+        "test",
+        "--rbac-group",
+        GUID,
+        "--json",
+    )
+    assert changed.object["name"] == "Adatum Ltd"
+    assert (changed.object["environment"], changed.object["rbac_group"]) == ("test", GUID)
+    assert (
+        tenantatlas("tenants", "set", "adatum", "--rbac-group", "none", "--json").object["rbac_group"] is None
+    )
+    assert tenantatlas("tenants", "set", "adatum", "--rbac-group", "x").code == 2
+    assert tenantatlas("tenants", "set", "adatum").code == 2
+
+
+@pytest.mark.parametrize(("day", "code"), [("2099-05-31", 0), ("soon", 2), ("2001-01-01", 2)])
+def test_when_a_secret_expires_may_be_said(add, tenantatlas, secret_file, day, code):
+    add()
+    done = tenantatlas(
+        "tenants", "update", "adatum", "--client-secret-file", secret_file, "--expires", day, "--json"
+    )
+    assert done.code == code
+    if code == 0:
+        assert done.object["reader"]["expires_at"].startswith(day)

@@ -33,6 +33,8 @@ from tenantatlas.policies.registry import type_of_row
 SLUG = "contoso"
 NAME = "Contoso (simulated)"
 EMAIL = "admin@contoso.example"
+#: Who can sign in to the simulated directory, for the search for groups.
+ADMIN = "adele@contoso.example"
 PASSWORD = "contoso-demo-only"  # noqa: S105 - printed on purpose: the demo's own sign-in
 CLIENT_SECRET = "simulated-client-secret"  # noqa: S105 - known to the simulator only
 MARKER = "demo.json"

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tenantatlas.accounts.models import User
 from tenantatlas.cli.demonstration import (
+    ADMIN,
     CLIENT_SECRET,
     EMAIL,
     NAME,
@@ -156,6 +157,11 @@ class _Story:
             {"client_id": place.client_id, "secret": CLIENT_SECRET},
         )
         simulated.ask("POST", "/demo", {"guid": place.guid})
+        simulated.ask("POST", f"/tenants/{place.guid}/people", {"upn": ADMIN, "name": "Adele Vance"})
+        for host in ("127.0.0.1", "localhost"):
+            address = f"http://{host}:8000/delegated/callback/"
+            reply = {"address": address, "delegated": ["GroupMember.Read.All"]}
+            simulated.ask("POST", f"/tenants/{place.guid}/reply-to", reply)
         owner = set_up(email=EMAIL, password=PASSWORD)
         tenant = add_tenant(
             NewTenant(
