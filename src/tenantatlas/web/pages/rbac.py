@@ -178,5 +178,5 @@ def _require_sign_in(request: TenantRequest) -> rbac.SignedIn:
 
 
 def _tenant_of(request: PersonRequest, kept: dict[str, Any]) -> Tenant | None:
-    found = Tenant.objects.filter(pk=kept.get("tenant")).first() if kept else None
+    found = Tenant.objects.filter(pk=kept["tenant"]).first() if kept else None
     return tenant_for(request.user, found.slug) if found else None
