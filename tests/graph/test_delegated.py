@@ -15,7 +15,7 @@ from tenantatlas.graph import delegated
 from tenantatlas.graph.clouds import CLOUDS
 from tenantatlas.graph.transport import install_transport
 from tenantatlas.graph.values import GraphTarget, Secret
-from tenantatlas.simulator import tokens
+from tenantatlas.simulator import signin, tokens
 from tenantatlas.simulator.messages import SimRequest
 from tenantatlas.simulator.simulator import Simulator
 from tenantatlas.simulator.tenants import SimTenant
@@ -211,6 +211,20 @@ def _lying(sign: Callable[..., str], which: str, claim: str, value: Any) -> Call
         return sign(claims, key)
 
     return lie
+
+
+def test_nobody_is_led_to_another_login(
+    simulator: Simulator, tenant: SimTenant, target: GraphTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = signin._configuration
+
+    def elsewhere(*given: Any) -> dict[str, Any]:
+        return {**told(*given), "authorization_endpoint": "https://login.evil.example/oauth2/v2.0/authorize"}
+
+    monkeypatch.setattr(signin, "_configuration", elsewhere)
+    with pytest.raises(SignInFailed, match="another place"):
+        delegated.begin_sign_in(target, redirect_uri=HERE)
+    assert {entry.tenant for entry in simulator.journal} == {tenant.guid}
 
 
 def test_graph_may_say_no(simulator: Simulator, tenant: SimTenant, target: GraphTarget) -> None:

@@ -12,6 +12,7 @@ id token comes from the token endpoint itself over TLS, so its signature is not 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +20,14 @@ from typing import Any
 from urllib.parse import quote
 
 from tenantatlas.core import clock
-from tenantatlas.core.errors import AtlasError, InputError, SignInFailed, Unavailable
+from tenantatlas.core.errors import AtlasError, InputError, SignInFailed, Unavailable, UpstreamError
 from tenantatlas.core.json import BadJson, Json, loads
 from tenantatlas.core.log import remember_secret
 
 from .auth import Token, msal_app, read_claims, sign_in_failed
 from .errors import error_for
 from .msal_http import MsalHttp
+from .origins import path_within
 from .sending import Call, Sender
 from .transport import TransportFailed
 from .values import GROUP_SEARCH_PERMISSION, GraphTarget
@@ -76,7 +78,21 @@ def begin_sign_in(target: GraphTarget, *, redirect_uri: str) -> dict[str, Json]:
             )
 
     flow: dict[str, Json] = _msal(http, begin)
+    _require_own_login(target, str(flow["auth_uri"]))
     return flow
+
+
+def _require_own_login(target: GraphTarget, address: str) -> None:
+    """The address comes from what the login says of itself: people are led to its own origin only."""
+    cloud = target.cloud
+    for origin in (cloud.login_url, *cloud.login_aliases):
+        with contextlib.suppress(UpstreamError):
+            path_within(origin, address)
+            return
+    raise SignInFailed(
+        "The sign-in service leads people to another place; nobody was sent there.",
+        hint="Check the login address of the tenant's cloud.",
+    )
 
 
 def finish_sign_in(target: GraphTarget, flow: Mapping[str, Json], answer: Mapping[str, str]) -> Delegated:
