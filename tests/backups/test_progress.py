@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tenantatlas.runs import queries
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.progress import progress
 from tenantatlas.runs.registry import install_crash_hook
 from tests.simulated import SCRIPTS, World
 
@@ -16,7 +16,7 @@ def test_a_percentage_never_moves_back(world: World) -> None:
     seen: list[int | None] = []
 
     def look(_name: str) -> None:
-        seen.append(queries.progress(OperationRun.objects.get(pk=run.pk)).percent)
+        seen.append(progress(OperationRun.objects.get(pk=run.pk)).percent)
 
     install_crash_hook(look)
     try:

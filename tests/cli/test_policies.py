@@ -11,6 +11,7 @@ import pytest
 
 from tenantatlas.backups.models import BackupSet
 from tenantatlas.cli import starts
+from tenantatlas.core import clock
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Status
@@ -254,7 +255,7 @@ def test_groups_are_synchronised_and_listed(command, world: World) -> None:
         (("inventory", "list", "-t", "contoso"), "inventory sync"),
         (("directory", "list", "-t", "contoso"), "directory sync"),
         (("backups", "list"), "tenantatlas backup"),
-        (("runs", "list"), "No run yet"),
+        (("runs", "list"), "No such run"),
     ],
 )
 def test_empty_lists_say_how_to_begin(tenantatlas, world: World, arguments, words: str) -> None:  # noqa: ARG001
@@ -282,3 +283,47 @@ def test_people_read_tables_and_sentences(
     assert "configurationPolicies" in shown.out
     assert "Alpha" in told.out
     assert "is kept" in kept.out
+
+
+def test_runs_are_filtered_as_on_the_page(command, three: list[str]) -> None:  # noqa: ARG001
+    command("inventory", "sync", "-t", "contoso", "--types", "configurationPolicies")
+    for options, number in (
+        (("--trigger", "cli"), 1),
+        (("--trigger", "schedule"), 0),
+        (("--who", "otto"), 1),
+        (("--who", "nobody"), 0),
+        (("--subject", "catalog"), 1),
+        (("--attention",), 0),
+        (("--days", "1"), 1),
+    ):
+        code, rows, _ = command("runs", "list", "-t", "contoso", *options)
+        assert (code, len(rows)) == (0, number), options
+
+
+def test_runs_and_items_are_exported_for_other_programs(tenantatlas, command, three: list[str]) -> None:  # noqa: ARG001
+    _, (started,), _ = command(
+        "inventory", "sync", "-t", "contoso", "--types", "configurationPolicies", "--wait"
+    )
+    told = tenantatlas("runs", "export", "-t", "contoso", "--as", "otto@contoso.example")
+    head, row = told.out.splitlines()
+    assert head.startswith("run,tenant,operation,subject,status")
+    assert row.startswith(f"{started['run']},contoso,inventory.sync")
+    _, items, _ = command("runs", "export", str(started["run"]))
+    assert [item["state"] for item in items] == ["succeeded"]
+
+
+def test_history_is_imported_and_a_line_that_is_none_is_refused_by_its_number(command, tmp_path) -> None:
+    file = tmp_path / "runs.jsonl"
+    given = {"source": "restore_run", "tenant": "contoso", "operation": "restore.execute"}
+    given["started_at"] = clock.now().isoformat()
+    words = ("completed", "finished-ish", "aborted")
+    file.write_text("".join(json.dumps({**given, "id": word, "status": word}) + "\n" for word in words))
+    code, (report,), said = command("runs", "import", str(file))
+    assert code == 3
+    assert (report["imported"], [row["line"] for row in report["refused"]]) == (2, [2])
+    assert "line 2: The status 'finished-ish' is not known." in said
+    code, (again,), _ = command("runs", "import", str(file))
+    assert (code, again["imported"], again["known_before"]) == (3, 0, 2)
+    _, rows, _ = command("runs", "list", "-t", "contoso")
+    assert [row["outcome"] for row in rows] == ["failed", "succeeded"]
+    assert command("runs", "import", str(tmp_path / "nowhere"))[0] == 2

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from tenantatlas.core import clock
-from tenantatlas.runs import dispatch, journal, queries, rescue
+from tenantatlas.runs import dispatch, journal, monitoring, rescue
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem, Worker
 from tenantatlas.runs.services import start_run
@@ -224,17 +224,17 @@ def test_the_embedded_engine_brings_back_its_own_jobs_first(run, fake_engine):
 def test_a_new_embedded_worker_retires_the_old_ones():
     worker("old")
     worker("new")
-    assert [one.pk for one in queries.workers()] == ["new"]
+    assert [one.pk for one in monitoring.workers()] == ["new"]
 
 
 @pytest.mark.django_db
 def test_a_retired_worker_is_not_alive():
     worker("w1")
-    assert [one.pk for one in queries.workers()] == ["w1"]
+    assert [one.pk for one in monitoring.workers()] == ["w1"]
     rescue.retire_worker("w1")
-    assert list(queries.workers()) == []
+    assert list(monitoring.workers()) == []
     rescue.beat_worker("w1")
-    assert [one.pk for one in queries.workers()] == ["w1"]
+    assert [one.pk for one in monitoring.workers()] == ["w1"]
 
 
 # ── The round ─────────────────────────────────────────────────────────────────────────────────────────────

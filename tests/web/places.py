@@ -24,6 +24,7 @@ POSTS = frozenset(
     {
         "run_cancel",
         "run_retry",
+        "run_again",
         "start_sync",
         "start_backup",
         "export_policies",

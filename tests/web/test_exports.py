@@ -10,9 +10,10 @@ import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
+from tenantatlas.core.spreadsheets import safe_cell
 from tenantatlas.inventory.models import Policy
 from tenantatlas.tenants.scope import current_tenant_id
-from tenantatlas.web.exports import export_response, safe_cell
+from tenantatlas.web.exports import export_response
 from tests.simulated import World
 
 COLUMNS = ("name", "platform", "versions")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from datetime import timedelta
 
@@ -9,7 +11,9 @@ import pytest
 from django.test import Client
 
 from tenantatlas.notifications.models import Notification
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.facts import ITEM_COLUMNS, RUN_COLUMNS
+from tenantatlas.runs.history import import_runs
+from tenantatlas.runs.models import OperationRun, RunItem
 from tests.simulated import CATALOG, World
 
 from .conftest import client_of
@@ -200,6 +204,106 @@ class TestRun:
         assert "This run had nothing to do." in text(page(ana.get(run_page(queued))))
 
 
+class TestTabs:
+    def test_forty_items_that_ended_for_one_reason_are_one_row(self, queued, ana, world):
+        for number in range(40):
+            RunItem.objects.create(
+                run=queued,
+                key=f"a{number}",
+                label=f"Policy {number}",
+                position=number,
+                state="failed",
+                reason="consent",
+                message="Missing: A.Read",
+                hint="Grant it.",
+            )
+        alone = {"key": "z", "label": "Alone", "position": 99, "state": "failed", "reason": "rejected"}
+        RunItem.objects.create(run=queued, message="No.", **alone)
+        change(queued, **ended(world, "failed"), counts={"total": 41, "processed": 41, "failed": 41})
+        source = main(page(ana.get(run_page(queued))))
+        assert text(source).count("40 items for the same reason") == 1
+        assert "Policy 7" not in source
+        assert "Alone" in source
+        there = html.unescape(re.search(r'href="(\?items=failed[^"]*group=[^"]*)"', source).group(1))
+        inside = main(page(ana.get(run_page(queued, there))))
+        assert inside.count("Policy ") >= 40
+        assert "Alone" not in inside
+
+    def test_parameters_are_readable_and_the_json_is_in_a_fold(self, queued, ana):
+        source = main(page(ana.get(run_page(queued, "?tab=parameters"))))
+        assert "Types configurationPolicies" in text(source)
+        assert '<details id="raw-parameters">' in source
+
+    def test_the_log_is_filtered_by_level_and_downloaded(self, queued, ana, world):
+        world.finish(queued)
+        shown = text(main(page(ana.get(run_page(queued, "?tab=log")))))
+        assert "Queued: Started by Otto" in shown
+        assert "List of" in shown
+        assert "Nothing of that level." in text(main(page(ana.get(run_page(queued, "?tab=log&level=error")))))
+        file = ana.get(run_page(queued, "?tab=log&export=json"))
+        assert f"run-{queued.pk}-log" in file.headers["Content-Disposition"]
+        lines = json.loads(file.getvalue())
+        assert lines[0]["message"] == "Queued: Started by Otto"
+        assert {line["level"] for line in lines} == {"info"}
+
+    def test_the_results_are_exported_as_the_command_line_prints_them(self, queued, ana, world):
+        world.finish(queued)
+        rows = json.loads(ana.get(run_page(queued, "?export=json")).getvalue())
+        assert list(rows[0]) == list(ITEM_COLUMNS)
+        assert len(rows) == queued.items.count()
+
+    def test_what_a_run_is_about_is_linked(self, world, ana):
+        world.catalog_policy("Baseline")
+        run = world.work("backup_set.capture", types=["configurationPolicies"])
+        made = run.context["set"]
+        assert f'<a href="/t/contoso/backup-sets/{made}/">Backup set {made}</a>' in page(
+            ana.get(run_page(run))
+        )
+        verify = world.work("backup_set.verify", set=made)
+        assert f"Backup set {made}" in page(ana.get(run_page(verify)))
+
+    def test_a_run_is_started_again_with_the_same_parameters(self, queued, ana, world):
+        assert "It has not ended yet." not in page(ana.get(run_page(queued)))
+        world.finish(queued)
+        answer = ana.post(run_page(queued, "again/"))
+        again = OperationRun.objects.latest("pk")
+        assert again.pk != queued.pk
+        assert again.params == queued.params
+        assert answer.headers["Location"] == run_page(again)
+        assert ana.post(run_page(again, "again/")).status_code == 409
+
+    def test_a_run_that_is_stale_looks_different_and_says_what_happens_next(self, queued, ana, world):
+        now = world.clock.now()
+        change(queued, status="running", started_at=now, heartbeat_at=now, worker="w-1")
+        healthy = page(ana.get(run_page(queued)))
+        assert "Worker silent" not in healthy
+        world.clock.advance(45)
+        source = page(ana.get(run_page(queued)))
+        assert "Worker silent" in text(source)
+        assert 'class="band warning"' in source
+        assert "since 08:00:00 UTC; if it stays so, another one takes over at 08:01:00 UTC" in text(source)
+        assert "Worker silent" in text(page(ana.get("/t/contoso/runs/")))
+        world.clock.advance(30)
+        assert "the next worker that looks takes over" in text(page(ana.get(run_page(queued))))
+
+    def test_without_a_worker_a_queued_run_says_so(self, queued, ana):
+        assert "No worker is alive: the run waits for one." in text(page(ana.get(run_page(queued))))
+
+    def test_imported_history_can_only_be_looked_at(self, ana, world):
+        given = {"source": "restore_run", "id": 9, "tenant": "contoso", "operation": "restore.execute"}
+        given |= {"status": "aborted", "started_at": "2025-03-01T10:00:00Z", "total": 4, "failed": 1}
+        import_runs([json.dumps(given).encode()], actor=world.cast.otto)
+        run = OperationRun.objects.get(imported_from="restore_run/9")
+        shown = text(page(ana.get(run_page(run))))
+        assert "Restore policies" in shown
+        assert "Failed" in shown
+        assert "It was done elsewhere: only its history is here." in shown
+        assert "Of imported history the numbers are known, not the items." in shown
+        assert ana.post(run_page(run, "cancel/")).status_code == 409
+        assert "imported" in text(page(ana.get("/t/contoso/runs/?when=all")))
+        assert "imported" not in text(main(page(ana.get("/t/contoso/runs/?when=30"))))
+
+
 class TestStart:
     def test_a_second_start_joins_the_first_and_says_so(self, world, ana):
         first = ana.post("/t/contoso/policies/sync/")
@@ -247,6 +351,11 @@ class TestList:
             ("who=otto", {0, 1, 2}),
             ("who=nobody", set()),
             ("state=queued&operation=inventory.sync", set()),
+            ("trigger=person", {0, 1, 2}),
+            ("trigger=schedule", set()),
+            ("trigger=telepathy", {0, 1, 2}),
+            ("when=1", {0, 1, 2}),
+            ("q=all policies", {2}),
             ("operation=sheep.count", {0, 1, 2}),
         ],
     )
@@ -256,6 +365,24 @@ class TestList:
         assert shown == found
         if not found:
             assert 'data-empty="filtered"' in source
+
+    def test_counts_are_of_what_the_other_filters_select(self, runs, ana):  # noqa: ARG002 - they are counted
+        source = main(page(ana.get("/t/contoso/runs/?operation=inventory.sync")))
+        assert "Running 0 Queued 0 Needs attention 0 All 2" in text(source)
+
+    def test_the_list_is_exported_as_the_filters_select_it(self, runs, ana):
+        rows = json.loads(ana.get("/t/contoso/runs/?operation=inventory.sync&export=json").getvalue())
+        assert [row["run"] for row in rows] == [runs[1].pk, runs[0].pk]
+        assert list(rows[0]) == list(RUN_COLUMNS)
+        lines = ana.get("/t/contoso/runs/?export=csv").getvalue().decode("utf-8-sig").splitlines()
+        assert lines[0] == ",".join(RUN_COLUMNS)
+        assert len(lines) == 4
+
+    def test_waited_and_took_are_told_apart(self, runs, ana, world):
+        now = world.clock.now()
+        change(runs[2], status="running", started_at=now + timedelta(seconds=75))
+        source = main(page(ana.get("/t/contoso/runs/")))
+        assert 'data-label="Waited">1 min 15 s<' in source
 
     def test_a_filter_is_kept_when_another_state_is_chosen(self, ana):
         source = page(ana.get("/t/contoso/runs/?operation=inventory.sync"))
@@ -283,10 +410,12 @@ class TestList:
         change(runs[2], status="running", started_at=now, planned_at=now, total_known=True, counts=counts)
         assert "Running · 34 %" in text(page(ana.get("/t/contoso/runs/")))
 
-    def test_a_run_older_than_thirty_days_is_not_listed(self, runs, world):
+    def test_a_run_older_than_thirty_days_is_listed_when_asked_for(self, runs, world):
         world.finish(runs[2])
         world.clock.advance(31 * 86400)
-        assert 'data-empty="nothing"' in page(client_of(world.cast.ana).get("/t/contoso/runs/"))
+        ana = client_of(world.cast.ana)
+        assert 'data-empty="nothing"' in page(ana.get("/t/contoso/runs/"))
+        assert f"#{runs[0].pk}" in page(ana.get("/t/contoso/runs/?when=90"))
 
 
 class TestBell:

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.log import remember_secret
 
 _LARGEST = 1024 * 1024
+
+
+@contextlib.contextmanager
+def input_file(path: Path) -> Iterator[BinaryIO]:
+    """A file of any size, to be read line by line; `-` is standard input."""
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        reason = (error.strerror or "it cannot be read").lower()
+        raise InputError(f"The file {path} cannot be read: {reason}.", hint="Check the path.") from error
+    with file:
+        yield file
 
 
 def read_text_file(path: Path, *, what: str) -> str:

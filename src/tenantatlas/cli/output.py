@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from tenantatlas.core.errors import AtlasError
 from tenantatlas.core.json import Json, dumps
 from tenantatlas.core.log import redact_text
+from tenantatlas.core.spreadsheets import csv_lines
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done, 1 our fault, 2 bad input, 3 finished but incomplete, 4 not allowed, 5 not found, "
@@ -88,6 +89,16 @@ def print_rows(rows: Iterable[Mapping[str, Json]], *, columns: Sequence[str], em
     widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
     for line in table:
         write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_file(rows: Iterable[Mapping[str, Json]], *, columns: Sequence[str]) -> None:
+    """Rows for another program: CSV that spreadsheets never run, or with `--json` one object a line."""
+    if wants_json():
+        for row in rows:
+            _write_json(row)
+        return
+    for line in csv_lines(rows, columns):
+        write_line(line.removesuffix("\r\n"))
 
 
 def print_start(data: Mapping[str, Json], *, sentence: str) -> None:

@@ -117,8 +117,12 @@ def give_up(run_id: int, *, dispatch: int, error: AtlasError) -> bool:
 
 
 def delete_ended_before(moment: datetime, *, limit: int, tenant_id: int | None = None) -> int:
-    """Delete at most so many runs completed before the moment, with their items and timeline."""
-    old = _runs().filter(status=RunStatus.COMPLETED, ended_at__lt=moment).order_by("ended_at")
+    """Delete at most so many runs completed before the moment, with their items and timeline.
+
+    Imported history is as old as its stay here.
+    """
+    own = Q(imported_from="", status=RunStatus.COMPLETED, ended_at__lt=moment)
+    old = _runs().filter(own | (~Q(imported_from="") & Q(dispatched_at__lt=moment))).order_by("ended_at")
     if tenant_id is not None:
         old = old.filter(tenant_id=tenant_id)
     ids = list(old.values_list("pk", flat=True)[:limit])

@@ -182,7 +182,7 @@ def wake(waiting: Any, *, limit: int) -> None:
 
 
 def _runs_with_engine(tenant_id: int) -> Any:
-    rows = _runs().filter(tenant_id=tenant_id, status__in=_OPEN)
+    rows = _runs().filter(tenant_id=tenant_id, status__in=_OPEN, imported_from="")
     return rows.filter(Q(status=RunStatus.RUNNING) | Q(waiting_reason="") | Q(waiting_until__lte=clock.now()))
 
 
@@ -345,7 +345,7 @@ def ask_cancel(run_id: int, *, actor: User | None) -> bool:
     """Note that the run shall stop; True the first time. A wait ends: stopping does not wait for it."""
     name = actor.display_name if actor else "TenantAtlas"
     with transaction.atomic():
-        running = _runs().filter(pk=run_id, status__in=_OPEN, cancel_asked_at=None)
+        running = _runs().filter(pk=run_id, status__in=_OPEN, cancel_asked_at=None, imported_from="")
         if not running.update(cancel_asked_at=clock.now(), cancel_asked_by=name[:200]):
             return False
         run = _runs().select_related("tenant").get(pk=run_id)

@@ -131,8 +131,8 @@ class OperationRun(TenantOwned):
 
     @property
     def is_open(self) -> bool:
-        """Queued or running."""
-        return self.status != RunStatus.COMPLETED
+        """Queued or running here; imported history never is."""
+        return self.status != RunStatus.COMPLETED and not self.imported_from
 
     @property
     def is_waiting(self) -> bool:
@@ -147,7 +147,8 @@ class OperationRun(TenantOwned):
     @property
     def may_retry(self) -> bool:
         """Ended, with items that `retry_failed_items` would do again."""
-        return not self.is_open and any(self.counts.get(state.value) for state in RETRIED_ITEM_STATES)
+        undone = any(self.counts.get(state.value) for state in RETRIED_ITEM_STATES)
+        return undone and not self.is_open and not self.imported_from
 
     @property
     def word(self) -> str:

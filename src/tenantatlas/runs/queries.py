@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, Max, Q, QuerySet
 
-from tenantatlas.core import clock
+from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import NotFound
 from tenantatlas.tenants.queries import tenant_for, tenants_of
 
 from . import registry
-from .lifecycle import BAD_ITEM_STATES, OPEN_STATUSES, ItemState, Outcome, RunStatus, WaitReason, words_of
+from .lifecycle import BAD_ITEM_STATES, OPEN_STATUSES, ItemState, Outcome, RunStatus
 from .models import OperationRun, RunEvent, RunItem, Worker
+from .progress import Progress, progress
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
     from tenantatlas.tenants.models import Tenant
 
 DEFAULT_WINDOW = timedelta(days=30)
-#: A heartbeat older than this is said in words.
-QUIET_SECONDS = 30.0
-_ESTIMATE_AFTER = 5
+#: Of more runs than this, a list counts only the newest.
+MOST_COUNTED = 10_000
 
 _OPEN = [status.value for status in OPEN_STATUSES]
 _ATTENTION = [Outcome.FAILED.value, Outcome.BLOCKED.value, Outcome.PARTIALLY_SUCCEEDED.value]
@@ -48,19 +46,6 @@ class RunFilters:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a run is. `percent` only when both numbers can be trusted."""
-
-    total: int
-    processed: int
-    percent: int | None
-    sentence: str
-    seconds_left: int | None = None
-    #: In words: the wait that is on, or that the worker has been silent; empty otherwise.
-    notice: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class RunDetail:
     """Everything that the page of one run shows, but for its items."""
 
@@ -76,7 +61,7 @@ class RunDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class StateCounts:
-    """The numbers across the top of the list of runs."""
+    """The numbers across the top of the list of runs; `capped` where only the newest were counted."""
 
     queued: int = 0
     running: int = 0
@@ -84,26 +69,13 @@ class StateCounts:
     attention: int = 0
     total: int = 0
     by_outcome: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueDepth:
-    """What waits and who works, over the whole install."""
-
-    queued: int
-    waiting: int
-    running: int
-    workers: int
-    oldest_queued: datetime | None
+    capped: bool = False
 
 
 def run_list(tenant: Tenant, filters: RunFilters | None = None) -> QuerySet[OperationRun]:
     """The tenant's runs, newest first."""
     wanted = filters or RunFilters()
-    since = wanted.since or clock.now() - DEFAULT_WINDOW
-    rows = _runs_of(tenant).filter(Q(created_at__gte=since) | Q(status__in=_OPEN))
-    if wanted.until is not None:
-        rows = rows.filter(created_at__lt=wanted.until)
+    rows = _runs_of(tenant).filter(_within(wanted))
     for name, values in (
         ("operation__in", wanted.operations),
         ("status__in", wanted.statuses),
@@ -133,9 +105,43 @@ def does(run: OperationRun, key: str) -> bool:
     return key in (run.operation, carried)
 
 
+def _within(wanted: RunFilters) -> Q:
+    """Open runs are always within the window, unless it has an end."""
+    since = wanted.since or clock.now() - DEFAULT_WINDOW
+    if wanted.until is not None:
+        return Q(created_at__gte=since, created_at__lt=wanted.until)
+    return Q(created_at__gte=since) | Q(status__in=_OPEN)
+
+
+def state_counts(tenant: Tenant, filters: RunFilters | None = None) -> StateCounts:
+    """The runs that the filters select by where they are, whatever states the filters name."""
+    wanted = replace(filters or RunFilters(), statuses=(), outcomes=(), attention=False)
+    newest = run_list(tenant, wanted).values("pk")[: MOST_COUNTED + 1]
+    rows = OperationRun.all_tenants.filter(pk__in=newest)
+    queued, running, waiting, total = 0, 0, 0, 0
+    by_outcome: dict[str, int] = {}
+    grouped = rows.values_list("status", "outcome", "waiting_reason").annotate(number=Count("pk")).order_by()
+    for status, outcome, reason, number in grouped:
+        total += number
+        running += number if status == RunStatus.RUNNING else 0
+        queued += number if status == RunStatus.QUEUED and not reason else 0
+        waiting += number if status == RunStatus.QUEUED and reason else 0
+        if outcome:
+            by_outcome[outcome] = by_outcome.get(outcome, 0) + number
+    return StateCounts(
+        queued=queued,
+        running=running,
+        waiting=waiting,
+        total=min(total, MOST_COUNTED),
+        attention=sum(by_outcome.get(outcome, 0) for outcome in _ATTENTION),
+        by_outcome=by_outcome,
+        capped=total > MOST_COUNTED,
+    )
+
+
 def open_runs(tenant: Tenant) -> QuerySet[OperationRun]:
     """What the tenant is busy with, oldest first."""
-    return _runs_of(tenant).filter(status__in=_OPEN).order_by("id")
+    return _runs_of(tenant).filter(status__in=_OPEN, imported_from="").order_by("id")
 
 
 def find_run(tenant: Tenant, run_id: int) -> OperationRun:
@@ -198,69 +204,15 @@ def items_worth_reading(run: OperationRun) -> tuple[str, ...]:
 
 
 def reasons_of(run: OperationRun) -> list[dict[str, Any]]:
-    """Items that did not succeed, grouped by state and reason, most frequent first."""
+    """Items that did not succeed, grouped by state, reason and message, most frequent first."""
     rows = RunItem.all_tenants.filter(run=run).exclude(
         state__in=[ItemState.SUCCEEDED.value, ItemState.PENDING.value, ItemState.IN_HAND.value]
     )
-    grouped = rows.values("state", "reason", "message", "hint").annotate(count=Count("pk"))
-    return [dict(row) for row in grouped.order_by("-count", "state", "reason")[:100]]
-
-
-def state_counts(tenant: Tenant, *, since: datetime | None = None) -> StateCounts:
-    """The tenant's runs by where they are, within the list's window."""
-    start = since or clock.now() - DEFAULT_WINDOW
-    rows = _runs_of(tenant).filter(Q(created_at__gte=start) | Q(status__in=_OPEN))
-    queued, running, waiting, total = 0, 0, 0, 0
-    by_outcome: dict[str, int] = {}
-    grouped = rows.values_list("status", "outcome", "waiting_reason").annotate(number=Count("pk")).order_by()
-    for status, outcome, reason, number in grouped:
-        total += number
-        running += number if status == RunStatus.RUNNING else 0
-        queued += number if status == RunStatus.QUEUED and not reason else 0
-        waiting += number if status == RunStatus.QUEUED and reason else 0
-        if outcome:
-            by_outcome[outcome] = by_outcome.get(outcome, 0) + number
-    return StateCounts(
-        queued=queued,
-        running=running,
-        waiting=waiting,
-        total=total,
-        attention=sum(by_outcome.get(outcome, 0) for outcome in _ATTENTION),
-        by_outcome=by_outcome,
-    )
-
-
-def progress(run: OperationRun) -> Progress:
-    """How far the run is, as numbers and as one sentence."""
-    total, processed = run.counts.get("total", 0), run.counts.get("processed", 0)
-    trusted = run.total_known is True and total > 0
-    return Progress(
-        total=total,
-        processed=processed,
-        percent=min(100, processed * 100 // total) if trusted else None,
-        sentence=_sentence(run, total=total, processed=processed),
-        seconds_left=_seconds_left(run, total=total, processed=processed) if trusted else None,
-        notice=_notice(run),
-    )
-
-
-def workers() -> QuerySet[Worker]:
-    """The worker processes that are alive, oldest first."""
-    silent = Now() - timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
-    return Worker.objects.filter(stopped_at=None, heartbeat_at__gte=silent).order_by("started_at")
-
-
-def queue_depth() -> QueueDepth:
-    """How much waits and is worked on, over all tenants."""
-    rows = OperationRun.all_tenants.filter(status__in=_OPEN)
-    ready = rows.filter(status=RunStatus.QUEUED, waiting_reason="")
-    return QueueDepth(
-        queued=ready.count(),
-        waiting=rows.filter(status=RunStatus.QUEUED).exclude(waiting_reason="").count(),
-        running=rows.filter(status=RunStatus.RUNNING).count(),
-        workers=workers().count(),
-        oldest_queued=ready.order_by("id").values_list("created_at", flat=True).first(),
-    )
+    grouped = rows.values("state", "reason", "message").annotate(count=Count("pk"), hint=Max("hint"))
+    return [
+        {**row, "key": ids.stable_id(row["state"], row["reason"], row["message"])[:8]}
+        for row in grouped.order_by("-count", "state", "reason", "message")[:100]
+    ]
 
 
 def _runs_of(tenant: Tenant) -> QuerySet[OperationRun]:
@@ -270,51 +222,3 @@ def _runs_of(tenant: Tenant) -> QuerySet[OperationRun]:
 
 def _no_such_run(run_id: int) -> NotFound:
     return NotFound(f"There is no run {run_id} here.", hint="See them with `tenantatlas runs list`.")
-
-
-def _sentence(run: OperationRun, *, total: int, processed: int) -> str:
-    label = registry.label_of(run.operation)
-    if run.status == RunStatus.QUEUED:
-        return f"{label}: waiting" if run.waiting_reason else f"{label}: queued"
-    if run.status == RunStatus.COMPLETED:
-        return f"{label}: {words_of(run.outcome)}, {processed} of {total} done"
-    if run.is_stopping:
-        return f"{label}: stopping; the item in hand finishes"
-    if run.planned_at is None:
-        return f"{label}: planning, {total} so far" if total else f"{label}: planning"
-    if not run.total_known:
-        return f"{label}: {processed} done, {total} found so far"
-    return f"{label}: {processed} of {total}"
-
-
-def _seconds_left(run: OperationRun, *, total: int, processed: int) -> int | None:
-    """An estimate from the pace so far, once five items are done."""
-    if run.status != RunStatus.RUNNING or processed < _ESTIMATE_AFTER or run.started_at is None:
-        return None
-    spent = max((clock.now() - run.started_at).total_seconds(), 0.0)
-    return round(spent / processed * (total - processed))
-
-
-def _notice(run: OperationRun) -> str:
-    if not run.is_open:
-        return ""
-    if run.waiting_reason:
-        until = f"; continuing at {run.waiting_until:%H:%M:%S} UTC" if run.waiting_until else ""
-        return _WAITS.get(run.waiting_reason, "Waiting") + until
-    if run.status == RunStatus.RUNNING and run.heartbeat_at is not None:
-        silent = (clock.now() - run.heartbeat_at).total_seconds()
-        if silent > QUIET_SECONDS:
-            return (
-                f"The worker has been silent for {silent:.0f} seconds; another one takes over if it is gone"
-            )
-    return ""
-
-
-_WAITS = {
-    WaitReason.THROTTLED.value: "Microsoft Graph asked us to slow down",
-    WaitReason.TENANT_BUSY.value: "Another run is writing to this tenant",
-    WaitReason.FAIR_SHARE.value: "Other runs of this tenant go first",
-    WaitReason.APPROVAL.value: "Waiting for approval in the tenant",
-    WaitReason.STORAGE.value: "Waiting for storage",
-    WaitReason.SETTLING.value: "Looking for what became of a request without an answer",
-}

@@ -132,6 +132,7 @@ def dispatch_orphans(*, older_than: float = ORPHAN_SECONDS) -> int:
     orphans = list(
         OperationRun.all_tenants.filter(
             status=RunStatus.QUEUED,
+            imported_from="",
             waiting_reason="",
             dispatched_at__lte=clock.now() - timedelta(seconds=older_than),
         ).order_by("id")[:_AT_ONCE]
@@ -169,7 +170,7 @@ def rescue_lost_runs(me: str) -> int:
     lease = timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
     silent = Q(heartbeat_at__lt=clock.now() - lease) | Q(heartbeat_at=None)
     lost = ~Q(worker__in=alive) if connection.vendor != "sqlite" else ~Q(worker=me)
-    running = OperationRun.all_tenants.filter(status=RunStatus.RUNNING)
+    running = OperationRun.all_tenants.filter(status=RunStatus.RUNNING, imported_from="")
     candidates = list(running.filter(lost | silent).order_by("id")[:_AT_ONCE])
     if not candidates:
         return 0

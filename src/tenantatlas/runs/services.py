@@ -98,12 +98,18 @@ def cancel_run(run: OperationRun, *, actor: User | None) -> OperationRun:
     """
     if actor is not None:
         require_capability(actor, run.tenant, Capability.RUN_CANCEL)
+    _refuse_history(run)
     journal.ask_cancel(run.pk, actor=actor)
     fresh = _fresh(run)
     if fresh.status == RunStatus.QUEUED and fresh.started_at is None:
         endings.end_unstarted(fresh.pk, dispatch=fresh.dispatch, error=None)
         fresh = _fresh(run)
     return fresh
+
+
+def _refuse_history(run: OperationRun) -> None:
+    if run.imported_from:
+        raise Conflict("It was done elsewhere: only its history is here.")
 
 
 def retry_failed_items(
@@ -113,6 +119,7 @@ def retry_failed_items(
 
     A run is retried once: asked again, the child is handed back, which can be retried in its turn.
     """
+    _refuse_history(run)
     op = registry.get_operation(run.operation)
     _authorise(op, tenant=run.tenant, actor=actor, trigger=trigger)
     work, _ = registry.work_of(run)
@@ -143,6 +150,22 @@ def retry_failed_items(
         dispatch.hand_over_new(child)
 
     return journal.open_run(new, and_then=complete)
+
+
+def check_may_run_again(run: OperationRun) -> None:
+    """Refuse, with an AtlasError, what cannot be started once more by itself."""
+    _refuse_history(run)
+    op = registry.get_operation(run.operation)
+    if run.is_open:
+        raise Conflict("It has not ended yet.")
+    if op.writes_tenant:
+        raise Conflict("What writes to the tenant begins with a new preview.")
+
+
+def run_again(run: OperationRun, *, actor: User | None, trigger: Trigger) -> tuple[OperationRun, bool]:
+    """The same work once more: same operation, same parameters, by whoever asks now."""
+    check_may_run_again(run)
+    return start_run(run.operation, tenant=run.tenant, params=run.params, actor=actor, trigger=trigger)
 
 
 def work_until_done(run: OperationRun, *, timeout: float | None = None) -> OperationRun:

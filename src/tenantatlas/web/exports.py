@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -12,6 +11,7 @@ from django.utils.http import content_disposition_header
 
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json, dumps
+from tenantatlas.core.spreadsheets import UTF8_MARK, csv_lines
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 
@@ -19,8 +19,6 @@ from . import filters, personal
 
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 ROWS_AT_A_TIME = 500
-#: A spreadsheet runs a cell that begins like this. The full-width forms are read as the plain ones.
-_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def export_response(
@@ -53,33 +51,11 @@ def file_name(name: str, ending: str, tenant: Tenant | None = None) -> str:
     return f"{'-'.join(parts)}.{ending}"
 
 
-def safe_cell(value: Json) -> str:
-    """The value as text that no spreadsheet runs: what looks like a formula gets an apostrophe in front."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return str(value)
-    shown = value if isinstance(value, str) else dumps(value).decode("utf-8")
-    return f"'{shown}" if shown.lstrip(" ").startswith(_RUN_BY_SPREADSHEETS) else shown
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def _csv(rows: Iterator[Mapping[str, Json]], columns: Sequence[str]) -> Iterator[bytes]:
-    writer = csv.writer(_Echo())
-    yield (
-        b"\xef\xbb\xbf" + str(writer.writerow(columns)).encode()
-    )  # Excel takes it for UTF-8 by this mark only
-    while chunk := list(islice(rows, ROWS_AT_A_TIME)):
-        lines = [writer.writerow([safe_cell(value) for value in row.values()]) for row in chunk]
-        yield "".join(map(str, lines)).encode()
+    lines = csv_lines(rows, columns)
+    yield (UTF8_MARK + next(lines)).encode()
+    while chunk := list(islice(lines, ROWS_AT_A_TIME)):
+        yield "".join(chunk).encode()
 
 
 def _json(rows: Iterator[Mapping[str, Json]], columns: Sequence[str]) -> Iterator[bytes]:  # noqa: ARG001 - the rows have them

@@ -56,9 +56,32 @@ def number(request: HttpRequest, name: str) -> int:
     return int(value) if value.isdecimal() and len(value) < 18 else 0  # noqa: PLR2004 - digits of a database id
 
 
-def page_of(request: HttpRequest, rows: Json, size: int) -> Page[Json]:
-    """The page of the list that the query string asks for; the nearest one when there is no such page."""
-    found: Page[Json] = Paginator(rows, size).get_page(request.GET.get("page"))
+def numbers(request: HttpRequest, name: str) -> list[int]:
+    """The numbers, separated by commas, in the query string; what is none is left out."""
+    texts = request.GET.get(name, "").split(",")
+    return [int(each) for each in texts if each.isdecimal() and len(each) < 18]  # noqa: PLR2004 - digits of a database id
+
+
+class _Bounded(Paginator):  # type: ignore[type-arg]  # not subscriptable where the program runs
+    """Counts so far and no further: of what is beyond, nobody asks for page 201."""
+
+    def __init__(self, rows: Json, size: int, *, most: int) -> None:
+        super().__init__(rows, size)
+        self.rows, self.most = rows, most
+
+    @functools.cached_property
+    def count(self) -> int:
+        """How many there are, at most `most`."""
+        return int(self.rows[: self.most].count())
+
+
+def page_of(request: HttpRequest, rows: Json, size: int, *, most: int = 0) -> Page[Json]:
+    """The page of the list that the query string asks for; the nearest one when there is no such page.
+
+    With `most`, of a queryset only so many are counted and can be paged through.
+    """
+    pages = _Bounded(rows, size, most=most) if most else Paginator(rows, size)
+    found: Page[Json] = pages.get_page(request.GET.get("page"))
     return found
 
 

@@ -6,6 +6,10 @@ from __future__ import annotations
 STATES: dict[str, tuple[str, str, str]] = {
     "queued": ("Queued", "clock", "neutral"),
     "running": ("Running", "ring", "info"),
+    "silent": ("Worker silent", "half", "warning"),
+    "info": ("Info", "dot", "neutral"),
+    "warning": ("Warning", "half", "warning"),
+    "error": ("Error", "cross", "danger"),
     "succeeded": ("Succeeded", "check", "success"),
     "partially_succeeded": ("Partly succeeded", "half", "warning"),
     "failed": ("Failed", "cross", "danger"),

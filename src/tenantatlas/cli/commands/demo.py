@@ -39,7 +39,7 @@ from tenantatlas.restore.models import Restore, RestoreItem
 from tenantatlas.restore.queries import shown_writes
 from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.runs.queries import progress
+from tenantatlas.runs.progress import progress
 from tenantatlas.runs.services import launch_worker, start_run, stop_worker
 from tenantatlas.tenants.credentials import client_secret
 from tenantatlas.tenants.install import set_up

@@ -12,12 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.core import json
+from tenantatlas.core import clock, json
 from tenantatlas.core.errors import InputError
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.lifecycle import RunStatus
 from tenantatlas.runs.models import OperationRun, RunItem
-from tenantatlas.runs.queries import progress
+from tenantatlas.runs.progress import is_silent, progress
 from tenantatlas.runs.registry import label_of
 from tenantatlas.web import filters, personal, words
 from tenantatlas.web.requests import why_not
@@ -67,6 +67,25 @@ def took(work: OperationRun | RunItem) -> str:
     if work.started_at is None or work.ended_at is None:
         return NOTHING
     return duration(work.ended_at - work.started_at)
+
+
+@register.filter
+def waited(run: OperationRun) -> str:
+    """How long a run waited before it started, or waits since; a dash for imported history."""
+    until = run.started_at or run.ended_at or clock.now()
+    return NOTHING if run.imported_from else duration(until - run.created_at)
+
+
+@register.filter
+def pill_word(run: OperationRun) -> str:
+    """The run's word; another one while its worker is silent."""
+    return "silent" if is_silent(run) else run.word
+
+
+@register.filter
+def is_list(value: Any) -> bool:
+    """Whether the value is a list."""
+    return isinstance(value, list | tuple)
 
 
 @register.filter
