@@ -42,7 +42,6 @@ STATES: dict[str, tuple[str, str, str]] = {
     "found_by_name": ("Found by name", "check", "info"),
     "unseen": ("Looked for by the preview", "clock", "neutral"),
     "blocking": ("Blocking", "lock", "purple"),
-    "warning": ("Warning", "half", "warning"),
     "safe": ("Safe", "check", "success"),
     "ambiguous": ("Ambiguous", "half", "warning"),
     "high": ("High", "cross", "danger"),

@@ -18,7 +18,7 @@ from tenantatlas.restore.looks import Level
 from tenantatlas.restore.models import OPEN_STATUSES, Restore, RestoreItem, RestoreStatus
 from tenantatlas.runs.lifecycle import RunStatus, Trigger
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.runs.queries import progress
+from tenantatlas.runs.progress import progress
 from tenantatlas.web import filters
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
 from tenantatlas.web.problems import Problem
