@@ -9,7 +9,12 @@ import pytest
 
 from tenantatlas.backups.models import BackupSet
 from tenantatlas.restore.models import Restore, WriteRecord
+from tenantatlas.restore.params import PreviewParams
+from tenantatlas.restore.services import operation_of
+from tenantatlas.restore.undo import undo_params
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.registry import params_to_json
+from tenantatlas.tenants import services
 from tests.simulated import CATALOG, World, world  # noqa: F401 - a fixture
 
 
@@ -36,7 +41,7 @@ class Restoring:
     def start(self, restore: Restore) -> OperationRun:
         """The execution of a previewed restore; nobody works it."""
         return self.world.start(
-            "restore.execute",
+            operation_of(restore),
             restore=restore.pk,
             plan=restore.plan_sha256,
             confirm=self.world.tenant.slug,
@@ -45,6 +50,23 @@ class Restoring:
     def execute(self, restore: Restore) -> OperationRun:
         """A previewed restore, executed to its end."""
         return self.world.finish(self.start(restore))
+
+    def undo(self, restore: Restore) -> Restore:
+        """The undo of an ended restore, previewed; nothing was written for it."""
+        restore.refresh_from_db()
+        return self.preview_as(undo_params(restore))
+
+    def preview_as(self, params: PreviewParams) -> Restore:
+        """A restore with these params, previewed; nothing was written for it."""
+        before = len(self.world.simulator.writes())
+        run = self.world.work("restore.preview", **params_to_json(params))
+        assert run.outcome == "succeeded", run.failures
+        assert len(self.world.simulator.writes()) == before
+        return Restore.objects.get(preview_run=run)
+
+    def allow_deletes(self) -> None:
+        """From now on the tenant lets restores delete."""
+        services.set_allow_deletes(self.world.tenant, actor=self.world.cast.otto, allowed=True)
 
     def actions(self, restore: Restore) -> dict[str, str]:
         """Name → action of every policy of the plan."""

@@ -21,12 +21,12 @@ from .hands import Hand, changed
 from .match import same_name
 from .models import RestoreItem
 from .planned import PlannedWrite, fill_body, fill_placeholders
+from .settle import is_gone
 from .verify import is_needless
 from .work import Outcome, Work
 
 _FRESH_SECONDS = 5.0
 _BEFORE_SET_SECONDS = 60.0
-_NOT_FOUND = 404
 
 
 class Checks:
@@ -73,7 +73,7 @@ class Checks:
         hand.preimage = version.pk
 
     def _not_seen(self, hand: Hand, error: AtlasError) -> None:
-        if error.details.get("status") == _NOT_FOUND or error.code == "not_seen":
+        if is_gone(error):
             self._work.end(hand, changed(hand, "It was deleted in the tenant since the preview."))
         else:
             self._work.end(hand, failed_item(hand.item.key, error))

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tenantatlas.core.errors import Conflict, InputError
-from tenantatlas.runs.lifecycle import ItemState, Outcome, Trigger
-from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.lifecycle import ItemState, Outcome
+from tenantatlas.runs.models import RunItem
 
-from . import services
 from .models import Restore, RestoreStatus
 from .params import PreviewParams
 from .queries import planned_items
 from .softening import CONDITIONAL_ACCESS, WAS_ENABLED
 from .world import RestoreKind
-
-if TYPE_CHECKING:
-    from tenantatlas.accounts.models import User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +78,3 @@ def enable_params(restore: Restore, policies: Iterable[str]) -> PreviewParams:
         kind=RestoreKind.ENABLE,
         parent=restore.pk,
     )
-
-
-def preview_enabling(
-    restore: Restore, params: PreviewParams, *, actor: User, trigger: Trigger
-) -> tuple[Restore, OperationRun, bool]:
-    """A restore that enforces these policies, its preview started, and whether that is a new run."""
-    draft = services.save_draft(restore.tenant, params, actor=actor)
-    services.make_checks(draft)
-    run, created = services.preview_draft(draft, actor=actor, trigger=trigger)
-    services.note_preview(draft, run)
-    return draft, run, created

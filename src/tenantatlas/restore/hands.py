@@ -49,7 +49,12 @@ class Hand:
     @property
     def namesake(self) -> tuple[str, str]:
         """What it shares with policies that could be taken for it."""
-        return self.policy_type.key, str(self.item.wanted.get(self.policy_type.name_field))
+        return self.policy_type.key, str((self.item.wanted or {}).get(self.policy_type.name_field))
+
+    @property
+    def removing(self) -> bool:
+        """Whether nothing is to be left of its object."""
+        return self.item.action is Action.REMOVE
 
     @property
     def left(self) -> tuple[PlannedWrite, ...]:
@@ -141,7 +146,27 @@ def differs(hand: Hand, compared: Comparison) -> ItemResult:
     """What was read back is not what was promised, and no rule declares it."""
     where = ", ".join(compared.paths) or "its contents"
     message = f"What was read back is not what was written: {where}."
-    return failed(hand, "differs", message, differences=list(compared.paths))
+    result = failed(hand, "differs", message, differences=list(compared.paths))
+    return replace(result, after_digest=compared.digest)
+
+
+def removed(hand: Hand) -> ItemResult:
+    """Looked for, and gone."""
+    details: dict[str, Json] = {"id": hand.item.live_id, "writes": len(hand.writes)}
+    if hand.preimage:
+        details["preimage"] = hand.preimage
+    return ItemResult(
+        key=hand.item.key,
+        state=ItemState.SUCCEEDED,
+        action=hand.item.action.value,
+        before_digest=_before(hand),
+        details=details,
+    )
+
+
+def still_there(hand: Hand) -> ItemResult:
+    """Deleted, and the tenant shows it all the same."""
+    return failed(hand, "still_there", "It was deleted, and the tenant still shows it.")
 
 
 def unverified(hand: Hand, error: AtlasError) -> ItemResult:

@@ -20,7 +20,7 @@ from tenantatlas.policies.assignments import FILTER_ID, has_filter, is_direct, i
 from tenantatlas.policies.bodies import type_name
 from tenantatlas.policies.model import ALL_DEVICES_GROUP, ALL_USERS_GROUP
 
-from .planned import WRITING, Action, PlannedItem
+from .planned import TOUCHING, WRITING, PlannedItem
 from .softening import CONDITIONAL_ACCESS
 
 ALL_DEVICES, ALL_USERS = "all devices", "all users"
@@ -73,7 +73,7 @@ def impact_of(items: Iterable[PlannedItem]) -> tuple[TargetImpact, ...]:
     for item in items:
         if item.action not in WRITING:
             continue
-        before = item.live if item.action in (Action.UPDATE, Action.RECREATE) else None
+        before = item.live if item.action in TOUCHING else None
         for target, change in _changes(_targeting(item, before), _targeting(item, item.wanted)):
             impact = found.setdefault(target, TargetImpact(target=target))
             impact.changes[change].append(item.name)

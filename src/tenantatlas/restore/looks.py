@@ -137,7 +137,9 @@ def _restorable(scope: Scope) -> Iterator[Check]:
         yield Check(
             code="nothing_chosen",
             level=Level.BLOCKING,
-            message="No policy is chosen.",
+            message="Nothing is there to be taken back."
+            if scope.params.takes_back
+            else "No policy is chosen.",
             hint="Choose policies of the set, or another set.",
         )
         return
@@ -191,6 +193,14 @@ def _payloads(scope: Scope) -> Iterator[Check]:
 
 def _deletes(scope: Scope) -> Iterator[Check]:
     params = scope.params
+    if params.takes_back and not scope.tenant.allow_deletes:
+        yield Check(
+            code="deletes_off",
+            level=Level.WARNING,
+            message="This tenant does not allow deletes: what the restore made stays.",
+            hint="An owner may allow deletes; what was only changed is taken back either way.",
+        )
+        return
     recreating = Existing.RECREATE in (params.existing, *params.existing_by_type.values())
     if recreating and not scope.tenant.allow_deletes:
         yield Check(
@@ -234,6 +244,8 @@ def _inventory(scope: Scope) -> Iterator[Check]:
 
 def _set(scope: Scope) -> Iterator[Check]:
     backup_set = scope.backup_set
+    if scope.params.takes_back:
+        return
     if backup_set.status == SetStatus.CAPTURING:
         yield Check(
             code="capturing",

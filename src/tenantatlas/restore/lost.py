@@ -12,13 +12,12 @@ from tenantatlas.core.json import Json
 from .hands import Hand, ambiguous, never_answered
 from .models import Restore, WriteRecord, WriteResult, WriteState
 from .planned import PlannedWrite, fill_bytes, fill_placeholders
-from .settle import LostChild, LostCreate, growing_waits, settle_window
+from .settle import LostChild, LostCreate, growing_waits, is_gone, settle_window
 from .verify import Finding
 from .work import Outcome, Work
 
 _MOST_REPEATS = 3
 _MOST_CREATES = 2
-_NOT_FOUND = 404
 
 
 class LostAnswers:
@@ -68,7 +67,7 @@ class LostAnswers:
 
     def _has_had_effect(self, write: PlannedWrite, hand: Hand, outcome: Outcome) -> bool:
         if isinstance(outcome, AtlasError):
-            return write.kind == "delete" and outcome.details.get("status") == _NOT_FOUND
+            return write.kind == "delete" and is_gone(outcome)
         if write.kind == "delete" or len(hand.left) > 1:
             return False
         return self._work.compare(hand, outcome).finding is not Finding.DIFFERS

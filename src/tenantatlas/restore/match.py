@@ -5,6 +5,8 @@
 3. the type's rule (name, `@odata.type` …) among the live policies that are nobody else's. One is the match;
    several are a person's to decide.
 
+What takes an earlier write back is about that very object: it is found by its id or not at all.
+
 A live policy that another version of the set already stands for is never a candidate: with two policies of
 one name, the lost one is created again and the other is left alone.
 """
@@ -40,12 +42,13 @@ class Match:
 def match_sources(given: PlanInput) -> dict[str, Match]:
     """The match of every source, by item key."""
     by_id = {source.key: _known_id(given, source) for source in (*given.sources, *given.siblings)}
+    by_id_only = {source.key for source in given.sources if source.undone is not None}
     taken: dict[str, set[str]] = {}
     for source in (*given.sources, *given.siblings):
         taken.setdefault(source.policy_type.key, set()).add(by_id[source.key])
     matches = {
         source.key: Match(live_id=by_id[source.key])
-        if by_id[source.key]
+        if by_id[source.key] or source.key in by_id_only
         else _match_by_rule(source, given.live_of(source.policy_type.key), taken[source.policy_type.key])
         for source in given.sources
     }
@@ -59,6 +62,8 @@ def match_reference(given: PlanInput, policy_type: PolicyType, wanted: Json) -> 
 
 def _known_id(given: PlanInput, source: Source) -> str:
     rows = given.live_of(source.policy_type.key).rows
+    if source.undone is not None:
+        return source.undone.live_id if source.undone.live_id in rows else ""
     for graph_id in (source.source_id, given.successors.get(source.key, "")):
         if graph_id in rows:
             return graph_id

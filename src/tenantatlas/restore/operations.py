@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from django.conf import settings
 
 from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.core.errors import Cancelled
+from tenantatlas.core.errors import Cancelled, Conflict
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, operation
@@ -21,7 +22,7 @@ from .facts import plan_facts
 from .params import ExecuteParams, PreviewParams
 from .plan import build_plan
 from .planned import Action, PlannedItem
-from .preview import TargetReader, chosen_versions
+from .preview import TargetReader, choose
 from .queries import find_restore
 from .services import (
     begin_preview,
@@ -30,9 +31,10 @@ from .services import (
     check_fresh,
     mark_executed,
     mark_executing,
+    operation_of,
 )
 from .stored import load_plan, store_plan
-from .world import item_key
+from .world import RestoreKind
 
 _ALL = 100_000
 
@@ -49,24 +51,27 @@ class PreviewRestore(Operation[PreviewParams]):
     def subject(self, params: PreviewParams, tenant: Tenant) -> str:
         """How much, and from which set."""
         with tenant_scope(tenant):
-            return f"{_count(len(chosen_versions(params)))} from set {params.set}"
+            what = _count(len(choose(params)))
+            return (
+                f"{what} of restore {params.parent}" if params.takes_back else f"{what} from set {params.set}"
+            )
 
     def check(self, params: PreviewParams, tenant: Tenant) -> None:
         """Refuse sets, versions and policies that are not there."""
         with tenant_scope(tenant):
-            chosen_versions(params)
+            choose(params)
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """The restore first, then one item per policy."""
         restore = begin_preview(ctx.run, ctx.params)
         ctx.set_context(restore=restore.pk, set=restore.backup_set_id)
-        for version in chosen_versions(ctx.params):
+        for chosen in choose(ctx.params):
             yield ItemSpec(
-                key=item_key(version.type_key, version.graph_id),
-                label=version.name[:400],
-                type_key=version.type_key,
+                key=chosen.key,
+                label=chosen.version.name[:400],
+                type_key=chosen.version.type_key,
                 lane="preview",
-                payload={"version": version.pk},
+                payload={"version": chosen.version.pk},
             )
 
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterator[ItemResult]:
@@ -80,7 +85,7 @@ class PreviewRestore(Operation[PreviewParams]):
         client = client_for(ctx.tenant)
         reader = TargetReader(tenant=ctx.tenant, client=client, look=look, stop=lambda: False)
         try:
-            given = reader.read(ctx.params, chosen_versions(ctx.params))
+            given = reader.read(ctx.params, choose(ctx.params))
         except Cancelled:
             return
         plan = build_plan(given)
@@ -115,6 +120,9 @@ class ExecuteRestore(Operation[ExecuteParams]):
     parallel_lanes = 1
     retryable = False
 
+    #: the kinds of restore that it executes
+    kinds: ClassVar[frozenset[RestoreKind]] = frozenset(RestoreKind) - {RestoreKind.UNDO}
+
     def target(self, params: ExecuteParams) -> str:
         """The restore."""
         return f"restore/{params.restore}"
@@ -124,12 +132,18 @@ class ExecuteRestore(Operation[ExecuteParams]):
         with tenant_scope(tenant):
             restore = find_restore(params.restore)
             number = sum(restore.counts.get(action.value, 0) for action in Action)
+            if restore.kind in (RestoreKind.UNDO, RestoreKind.TWINS):
+                return f"{_count(number)} of restore {restore.parent_id}"
             return f"{_count(number)} from {restore.backup_set.name}"
 
     def check(self, params: ExecuteParams, tenant: Tenant) -> None:
         """Refuse another plan than the confirmed one, another tenant, a stale preview, held writes."""
         with tenant_scope(tenant):
-            check_executable(find_restore(params.restore), params)
+            restore = find_restore(params.restore)
+            if restore.kind not in self.kinds:
+                key = operation_of(restore)
+                raise Conflict(f"Restore {restore.pk} is executed by {key}.", hint=f"Start {key}.")
+            check_executable(restore, params)
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """One item per policy of the plan."""
@@ -164,6 +178,13 @@ class ExecuteRestore(Operation[ExecuteParams]):
     def ended(self, run: OperationRun) -> None:
         """The restore has the run's end."""
         mark_executed(run)
+
+
+@operation("restore.undo", label="Undo a restore", needs=Capability.RESTORE_EXECUTE, writes_tenant=True)
+class UndoRestore(ExecuteRestore):
+    """Takes back what another restore wrote: executes the plan of an undo, like any other plan."""
+
+    kinds = frozenset({RestoreKind.UNDO})
 
 
 def _count(number: int) -> str:

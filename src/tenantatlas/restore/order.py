@@ -8,6 +8,7 @@
 | assignments | assignments of everything so far                  | families together                   |
 | priorities  | the order of enrollment configurations            | ascending priority                  |
 | Entra       | order 500 and above, report-only                  | contract order, then who needs whom |
+| removals    | what an earlier restore made                      | contract order backwards, users first|
 
 Families together: the writes of each throttle family are spread evenly over the phase, so that in this one
 order every family can still run at its own budget.
@@ -34,16 +35,26 @@ class Phase(IntEnum):
     ASSIGNMENTS = 4
     PRIORITIES = 5
     ENTRA = 6
+    REMOVALS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
 class ItemSteps:
-    """The steps of one item, in the order in which it needs them, and the items that must exist before it."""
+    """The steps of one item, in the order in which it needs them, and the items that must exist before it.
+
+    A removal comes after the last step of every item in `after`.
+    """
 
     key: str
     policy_type: PolicyType
     steps: tuple[Step, ...]
     needs: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
+
+    @property
+    def removes(self) -> bool:
+        """Whether nothing is left of the object in the end."""
+        return all(step.kind is StepKind.DELETE for step in self.steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +85,8 @@ def place_steps(items: Iterable[ItemSteps]) -> tuple[Placed, ...]:
     for bucket in sorted(buckets):
         for key, index in _side_by_side(buckets[bucket]):
             item, n = by_key[key], len(placed) + 1
-            needs = (latest[key],) if key in latest else sorted(made[each] for each in item.needs)
+            begins = [made[each] for each in item.needs] + [latest[each] for each in item.after]
+            needs = (latest[key],) if key in latest else sorted(begins)
             placed.append(
                 Placed(
                     n=n,
@@ -96,8 +108,9 @@ def _ranks(by_key: Mapping[str, ItemSteps]) -> dict[str, tuple[int, ...]]:
 
     def rank(key: str) -> tuple[int, ...]:
         if key not in ranks:
-            own = _own_rank(by_key[key].policy_type)
-            needed = max((rank(each) for each in by_key[key].needs), default=None)
+            item = by_key[key]
+            own = _own_rank(item)
+            needed = max((rank(each) for each in item.needs | item.after), default=None)
             ranks[key] = own if needed is None or needed < own else (*needed[:2], needed[2] + 1)
         return ranks[key]
 
@@ -106,8 +119,11 @@ def _ranks(by_key: Mapping[str, ItemSteps]) -> dict[str, tuple[int, ...]]:
     return ranks
 
 
-def _own_rank(policy_type: PolicyType) -> tuple[int, ...]:
+def _own_rank(item: ItemSteps) -> tuple[int, ...]:
+    policy_type = item.policy_type
     order = policy_type.restore.order
+    if item.removes:
+        return (Phase.REMOVALS, -order, 0)
     if order >= _ENTRA_ORDER:
         return (Phase.ENTRA, order, 0)
     if policy_type.foundation:
@@ -117,7 +133,7 @@ def _own_rank(policy_type: PolicyType) -> tuple[int, ...]:
 
 def _bucket(step: Step, before: int, rank: tuple[int, ...]) -> tuple[int, ...]:
     """Where a step goes: with its item, or later. `before` counts the item's earlier steps of its kind."""
-    if rank[0] == Phase.ENTRA:
+    if rank[0] in (Phase.ENTRA, Phase.REMOVALS):
         return rank
     if step.kind is StepKind.ASSIGN:
         return (Phase.ASSIGNMENTS, 0, before)

@@ -50,6 +50,11 @@ class PreviewParams:
             read_mapping(self.mapping)
 
     @property
+    def takes_back(self) -> bool:
+        """Whether it is about what another restore wrote, not about versions of the set."""
+        return self.kind in (RestoreKind.UNDO, RestoreKind.TWINS)
+
+    @property
     def scope(self) -> str:
         """A hash of what was chosen, mapping aside: checks are good for the choice they were made for."""
         chosen = [

@@ -28,7 +28,7 @@ from tenantatlas.policies.canonical import digest
 from tenantatlas.policies.model import MASKS, PolicyType, RestoreMode, Step, StepKind, WriteContext
 from tenantatlas.policies.writes.general import is_built_in
 
-from . import assigned, enabling
+from . import assigned, enabling, undoing
 from .match import Match, match_sources, same_name
 from .order import ItemSteps, Placed, place_steps
 from .planned import (
@@ -61,7 +61,9 @@ def build_plan(given: PlanInput) -> Plan:
     """The plan for these sources in this target."""
     planner = _Planner(given)
     items = tuple(planner.item(source.key) for source in given.sources)
-    steps = [planner.steps[item.key] for item in items if item.key in planner.steps]
+    steps = undoing.users_first(
+        [planner.steps[item.key] for item in items if item.key in planner.steps], planner.users
+    )
     by_key = {item.key: item for item in items}
     placed = place_steps(steps)
     first = _first_writes(placed)
@@ -124,6 +126,7 @@ class _Planner:
             source.key: assigned.without_assignments(source, given.assignments) for source in given.sources
         }
         self.matches = match_sources(given)
+        self.users = undoing.users_of(given, self.matches)
         self.steps: dict[str, ItemSteps] = {}
         self._items: dict[str, PlannedItem] = {}
         self._path: list[str] = []
@@ -147,6 +150,8 @@ class _Planner:
         """What an item of this plan will be known by, for an item that names it."""
         if key not in self.sources:
             return None
+        if key in self.users and self.given.allow_deletes:
+            return _goes(self.sources[key])
         kind, source_id = self.sources[key].policy_type.key, self.sources[key].source_id
         if key in self._path:
             live_id = self.matches[key].live_id
@@ -191,18 +196,26 @@ class _Planner:
         if trouble is not None:
             return trouble
         body = live.bodies.get(match.live_id)
-        if self.given.kind is RestoreKind.ENABLE:
-            return self._decide_enabling(source, match, body)
+        if self.given.kind is RestoreKind.ENABLE or (source.undone is not None and source.undone.remove):
+            special = self._decide_removal if source.undone is not None else self._decide_enabling
+            return special(source, match, body)
         plain = assigned.with_assignments(source, self.given.assignments, body)
         if body is not None and not self._mapped_by_person(source) and _same(source, plain, body):
             return _unchanged(source, match, body)
+        moved = undoing.moved(source, match, body)
+        if moved is not None:
+            return replace(_base(source, Action.CANNOT, moved.code, moved.message), live_id=match.live_id)
+        return self._left_alone(source, match) or self._decide_write(source, match, body)
+
+    def _left_alone(self, source: Source, match: Match) -> PlannedItem | None:
+        """The item, where a person has to say which policy it is, or wants those that exist left alone."""
         existing = self.given.existing_of(source.policy_type.key)
         if match.is_ambiguous and existing in (Existing.UPDATE, Existing.RECREATE):
             return _ambiguous(source, match)
         if existing is Existing.SKIP and (match.live_id or match.is_ambiguous):
             item = _base(source, Action.SKIP, "exists", "It is in the tenant already.")
             return replace(item, live_id=match.live_id)
-        return self._decide_write(source, match, body)
+        return None
 
     def _decide_enabling(self, source: Source, match: Match, body: Json) -> PlannedItem:
         decided = enabling.enabled(source, match, body)
@@ -223,6 +236,31 @@ class _Planner:
             wanted=decided,
             live=body,
         )
+
+    def _decide_removal(self, source: Source, match: Match, body: Json) -> PlannedItem:
+        steps = undoing.removal(source, match, body, allow_deletes=self.given.allow_deletes)
+        staying = [key for key in sorted(self.users[source.key]) if not self._will_let_go(key)]
+        if staying and not isinstance(steps, Reason):
+            names = ", ".join(f"“{self.sources[key].name}”" for key in staying)
+            steps = Reason(code="in_use", message=f"It is still named by what is not taken back: {names}.")
+        if isinstance(steps, Reason):
+            action = Action.SKIP if steps.code == undoing.GONE else Action.CANNOT
+            return replace(_base(source, action, steps.code, steps.message), live_id=match.live_id)
+        path = f"{source.policy_type.path}/{match.live_id}"
+        self.steps[source.key] = ItemSteps(
+            key=source.key, policy_type=source.policy_type, steps=tuple(_at(step, path) for step in steps)
+        )
+        return replace(
+            _base(source, Action.REMOVE),
+            name=str(body.get(source.policy_type.name_field) or source.name),
+            live_id=match.live_id,
+            expects=digest(source.policy_type, body),
+            live=body,
+        )
+
+    def _will_let_go(self, key: str) -> bool:
+        """Whether the item stops naming what it names now; two that name each other go together."""
+        return key in self._path or self.item(key).action in (Action.UPDATE, Action.RECREATE, Action.REMOVE)
 
     def _mapped_by_person(self, source: Source) -> bool:
         found = references.find(source.policy_type, source.body)
@@ -265,6 +303,9 @@ class _Planner:
             wanted = {**wanted, source.policy_type.name_field: self._names.free_for(source)}
         live = base.live if way in (Action.UPDATE, Action.RECREATE) else None
         steps = self._steps(source.policy_type, wanted, live, way)
+        if not steps and way is Action.UPDATE and source.undone is not None and self.given.allow_deletes:
+            way = Action.RECREATE
+            steps = self._steps(source.policy_type, wanted, live, way)
         if not steps:
             what = "What differs cannot be changed in place; recreate it or make a copy."
             reason = Reason(code="no_way", message=what)
@@ -357,6 +398,15 @@ def _resolved_base(source: Source, resolutions: tuple[Resolution, ...]) -> Plann
         _base(source, Action.CANNOT),
         links=tuple(links[key] for key in sorted(links)),
         needs=tuple(needs[key] for key in sorted(needs)),
+    )
+
+
+def _goes(source: Source) -> Resolution:
+    return Resolution(
+        kind=source.policy_type.key,
+        id=source.source_id,
+        verdict=Verdict.HELD,
+        message=f"It needs “{source.name}” ({source.key}), which is removed.",
     )
 
 

@@ -10,6 +10,7 @@
 | update    | it is there and differs: changed in place                                               |
 | recreate  | it is there and differs: deleted and made again                                         |
 | copy      | it is there: made beside it, under a new name                                           |
+| remove    | an earlier restore made it, and that is taken back                                      |
 | unchanged | it is there and equal: nothing is written                                               |
 | skip      | left alone on purpose                                                                   |
 | cannot    | may not or cannot be written; the reason is said                                        |
@@ -45,6 +46,7 @@ class Action(StrEnum):
     UPDATE = "update"
     RECREATE = "recreate"
     COPY = "copy"
+    REMOVE = "remove"
     UNCHANGED = "unchanged"
     SKIP = "skip"
     CANNOT = "cannot"
@@ -52,9 +54,13 @@ class Action(StrEnum):
 
 
 #: The actions that write.
-WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.RECREATE, Action.COPY})
+WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.RECREATE, Action.COPY, Action.REMOVE})
 #: The actions that make a new object.
 MAKING = frozenset({Action.CREATE, Action.RECREATE, Action.COPY})
+#: The actions that delete an object.
+DELETING = frozenset({Action.RECREATE, Action.REMOVE})
+#: The actions that touch an object which is there.
+TOUCHING = frozenset({Action.UPDATE, Action.RECREATE, Action.REMOVE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,9 +254,10 @@ class Plan:
         return hashed.hexdigest()
 
     def counts(self) -> dict[str, int]:
-        """Items by action, every action named, and the number of writes."""
+        """Items by action, and the number of writes. Removals are named only where there are some."""
         by_action = Counter(item.action for item in self.items)
-        return {action.value: by_action[action] for action in Action} | {"writes": len(self.writes)}
+        named = [action for action in Action if action is not Action.REMOVE or by_action[action]]
+        return {action.value: by_action[action] for action in named} | {"writes": len(self.writes)}
 
     def writes_by_family(self) -> dict[str, int]:
         """How many writes each throttle family takes."""

@@ -11,16 +11,16 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from tenantatlas.backups.models import BackupSet, PolicyVersion, SetEntry, SetStatus
+from tenantatlas.backups.models import PolicyVersion
 from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.services import load_document
-from tenantatlas.core.errors import AtlasError, InputError
+from tenantatlas.core.errors import AtlasError
 from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.graph.client import GraphClient, stop_waiting_when
@@ -34,62 +34,27 @@ from tenantatlas.policies.registry import all_types, collections, get_type
 from tenantatlas.runs.registry import puts_aside
 from tenantatlas.tenants.models import Tenant
 
+from .chosen import Chosen, chosen_versions, versions_of
 from .mapping import read_mapping
 from .match import match_sources
 from .models import RestoreItem
 from .params import PreviewParams
 from .plan import check_paths, ids_named, types_needed
 from .resolve import ids_to_check
+from .takeback import taken_back
 from .world import Existence, LiveType, PlanInput, Source, item_key
 
 T = TypeVar("T")
 
 _AT_ONCE = 60
 _SIDE_BY_SIDE = 8
-_NAMED_AT_MOST = 5
 
 
-def chosen_versions(params: PreviewParams) -> list[PolicyVersion]:
-    """The versions that the params name, of the tenant in scope; `InputError` names what is not there."""
-    backup_set = find_set(params.set)
-    if backup_set.status == SetStatus.CAPTURING:
-        raise InputError(
-            f"The backup set {backup_set.name} is still being captured.", hint="Wait until its run has ended."
-        )
-    if params.version:
-        return [_one_version(params.version)]
-    versions = list(_versions_of(backup_set))
-    if params.types:
-        versions = [version for version in versions if version.type_key in params.types]
-    if params.policies:
-        versions = _with_ids(versions, params.policies)
-    return versions
-
-
-def _one_version(number: int) -> PolicyVersion:
-    found = PolicyVersion.objects.filter(pk=number).select_related("tenant").first()
-    if found is None:
-        raise InputError(f"There is no version {number} here.", details={"field": "version"})
-    return found
-
-
-def _versions_of(backup_set: BackupSet) -> Iterator[PolicyVersion]:
-    entries = SetEntry.objects.filter(backup_set=backup_set).select_related("version__tenant")
-    for entry in entries.order_by("version__type_key", "version__graph_id"):
-        yield entry.version
-
-
-def _with_ids(versions: list[PolicyVersion], graph_ids: tuple[str, ...]) -> list[PolicyVersion]:
-    found = [version for version in versions if version.graph_id in graph_ids]
-    unknown = sorted(set(graph_ids) - {version.graph_id for version in found})
-    if unknown:
-        named = ", ".join(unknown[:_NAMED_AT_MOST])
-        raise InputError(
-            f"The set has no policy with the id {named}.",
-            hint="See what it holds with `tenantatlas backups show SET`.",
-            details={"field": "policies", "unknown": unknown[:50]},
-        )
-    return found
+def choose(params: PreviewParams) -> list[Chosen]:
+    """What the params name, of the tenant in scope; `InputError` names what is not there."""
+    if params.takes_back:
+        return taken_back(params)
+    return [Chosen(version=version, graph_id=version.graph_id) for version in chosen_versions(params)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +75,9 @@ class TargetReader:
     stop: Callable[[], bool]
     reads: dict[str, CollectionRead] = field(default_factory=dict)
 
-    def read(self, params: PreviewParams, versions: list[PolicyVersion]) -> PlanInput:
+    def read(self, params: PreviewParams, chosen: Iterable[Chosen]) -> PlanInput:
         """Everything that the plan is made from."""
-        sources = tuple(self._source(version) for version in versions)
+        sources = tuple(self._chosen(each) for each in chosen)
         self._read_lists(types_needed(sources))
         named = ids_named(sources)
         given = PlanInput(
@@ -135,6 +100,12 @@ class TargetReader:
         bodies, checks = self._read_details(given, named)
         return replace(given, live=bodies, checks=checks)
 
+    def _chosen(self, each: Chosen) -> Source:
+        if each.undone is None:
+            return self._source(each.version)
+        body = {} if each.undone.remove else self._source(each.version).body
+        return replace(_source_of(each.version, body), source_id=each.graph_id, undone=each.undone)
+
     def _source(self, version: PolicyVersion) -> Source:
         self.look()
         return _source_of(version, compose(get_type(version.type_key), load_document(version)))
@@ -142,11 +113,13 @@ class TargetReader:
     def _siblings(
         self, params: PreviewParams, sources: tuple[Source, ...], named: Mapping[str, frozenset[str]]
     ) -> tuple[Source, ...]:
-        """The other versions of the set; with bodies only where a source names them."""
+        """Other versions of the set; with bodies where a source names them. Taking back needs none."""
+        if params.takes_back:
+            return ()
         chosen = {source.key for source in sources}
         wanted = {item_key(kind, graph_id) for kind, ids in named.items() for graph_id in ids}
         siblings = []
-        for version in _versions_of(find_set(params.set)):
+        for version in versions_of(find_set(params.set)):
             key = item_key(version.type_key, version.graph_id)
             if key in chosen:
                 continue

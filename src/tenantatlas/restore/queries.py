@@ -91,6 +91,11 @@ def restore_list() -> QuerySet[Restore]:
     return Restore.objects.select_related("backup_set", "created_by").order_by("-id")
 
 
+def followers(restore: Restore) -> list[Restore]:
+    """The restores that enforce policies of it, take it back or repeat it, oldest first."""
+    return list(Restore.objects.filter(parent=restore).only("pk", "kind", "status", "outcome").order_by("pk"))
+
+
 def planned_items(restore: Restore) -> QuerySet[RestoreItem]:
     """The rows of the plan, in order."""
     return RestoreItem.objects.filter(restore=restore).order_by("position")

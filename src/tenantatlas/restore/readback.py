@@ -18,8 +18,8 @@ from tenantatlas.graph.limits import family_named
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.registry import ItemResult
 
-from .hands import Hand, differs, succeeded, unverified
-from .settle import growing_waits, read_live, settle_window
+from .hands import Hand, differs, removed, still_there, succeeded, unverified
+from .settle import growing_waits, is_gone, read_live, settle_window
 from .verify import Finding
 from .work import Outcome, Work
 
@@ -87,6 +87,13 @@ class ReadBack:
 
     def _judge(self, hand: Hand, stage: str, outcome: Outcome) -> None:
         work = self._work
+        if hand.removing and is_gone(outcome):
+            hand.verified = True
+            work.end(hand, removed(hand))
+            return
+        if hand.removing and not isinstance(outcome, AtlasError):
+            self._look_again(hand, stage, otherwise=still_there(hand))
+            return
         if isinstance(outcome, AtlasError):
             if not work.concerns_run(outcome):
                 self._look_again(hand, stage, otherwise=unverified(hand, outcome))

@@ -17,6 +17,7 @@ from tenantatlas.tenants.models import Tenant
 from .looks import LOOKS, OPENED_AT_MOST, Check, Level, Scope, look_at_directory
 from .mapping import SECTIONS
 from .params import PreviewParams
+from .takeback import taken_back
 from .world import item_key
 
 
@@ -43,6 +44,8 @@ def look_over(tenant: Tenant, params: PreviewParams) -> LookedOver:
 
 def versions_chosen(params: PreviewParams) -> list[PolicyVersion]:
     """The versions of the choice that are there, by type and name."""
+    if params.takes_back:
+        return [each.version for each in taken_back(params)]
     if params.version:
         return list(PolicyVersion.objects.filter(pk=params.version))
     entries = SetEntry.objects.filter(backup_set_id=params.set).select_related("version")

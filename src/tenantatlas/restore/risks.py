@@ -26,7 +26,7 @@ from tenantatlas.policies.registry import get_type
 from tenantatlas.policies.writes.entra import ENABLED
 
 from .impact import EVERYBODY, TargetImpact
-from .planned import MAKING, WRITING, Action, Plan, PlannedItem
+from .planned import MAKING, TOUCHING, WRITING, Action, Plan, PlannedItem
 from .softening import CONDITIONAL_ACCESS, excluded
 from .world import Existence, PlanInput
 
@@ -89,6 +89,8 @@ def friction_of(*, risks: Sequence[Json], production: bool, deletes: bool) -> Fr
 
 def _lock_outs(items: Iterable[PlannedItem], given: PlanInput) -> Iterator[Risk]:
     for item in items:
+        if item.action is Action.REMOVE:
+            continue
         state = item.wanted.get("state")
         if item.type_key != CONDITIONAL_ACCESS or state == _DISABLED or has_way_around(item.wanted, given):
             continue
@@ -143,7 +145,7 @@ def _targeting(impact: Sequence[TargetImpact]) -> Iterator[Risk]:
 
 def _shares(items: Iterable[PlannedItem], given: PlanInput) -> Iterator[Risk]:
     """Copies and what is made anew change nothing that is there."""
-    changed = Counter(item.type_key for item in items if item.action in (Action.UPDATE, Action.RECREATE))
+    changed = Counter(item.type_key for item in items if item.action in TOUCHING)
     for key, number in sorted(changed.items()):
         there = len(given.live_of(key).rows)
         if there > _TOO_FEW and number > there * _LARGE_SHARE:

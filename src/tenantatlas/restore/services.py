@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.queries import find_set
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
@@ -14,12 +15,13 @@ from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.queries import require_capability
 from tenantatlas.tenants.writer import require_writes_allowed
 
 from .looks import Level
 from .models import OPEN_STATUSES, Restore, RestoreStatus
 from .params import ExecuteParams, PreviewParams
-from .planned import Action
+from .planned import DELETING, Action
 from .readiness import look_over
 from .stored import STALE_HINT
 from .world import COPY_SUFFIX, Assignments, Existing, RestoreKind
@@ -116,6 +118,23 @@ def note_preview(restore: Restore, run: OperationRun) -> None:
     waiting.update(preview_run=run, plan_sha256="", expires_at=None, status=RestoreStatus.CHECKED)
 
 
+def preview_follow_up(
+    tenant: Tenant, params: PreviewParams, *, actor: User, trigger: Trigger
+) -> tuple[Restore, OperationRun | None, bool]:
+    """A restore that follows another: saved, checked, its preview started; whether that is a new run.
+
+    No run where a check is blocking: the draft says which.
+    """
+    require_capability(actor, tenant, Capability.RESTORE_PREVIEW)
+    draft = save_draft(tenant, params, actor=actor)
+    make_checks(draft)
+    if blocking_checks(draft):
+        return draft, None, False
+    run, created = preview_draft(draft, actor=actor, trigger=trigger)
+    note_preview(draft, run)
+    return draft, run, created
+
+
 def execute_restore(
     restore: Restore,
     *,
@@ -127,7 +146,13 @@ def execute_restore(
 ) -> tuple[OperationRun, bool]:
     """Start the run that writes exactly the confirmed plan. The reason stands in the audit trail."""
     params = ExecuteParams(restore=restore.pk, plan=plan_sha256, confirm=confirm, reason=reason)
-    return start_run("restore.execute", tenant=restore.tenant, params=params, actor=actor, trigger=trigger)
+    key = operation_of(restore)
+    return start_run(key, tenant=restore.tenant, params=params, actor=actor, trigger=trigger)
+
+
+def operation_of(restore: Restore) -> str:
+    """The operation that executes the restore."""
+    return "restore.undo" if restore.kind == RestoreKind.UNDO else "restore.execute"
 
 
 def check_executable(restore: Restore, params: ExecuteParams) -> None:
@@ -161,8 +186,13 @@ def check_fresh(restore: Restore, *, at: Any) -> None:
 
 def check_deletes(restore: Restore) -> None:
     """Refuse a plan that deletes where the tenant does not allow that any more."""
-    if restore.counts.get(Action.RECREATE.value) and not restore.tenant.allow_deletes:
+    if deletes(restore) and not restore.tenant.allow_deletes:
         raise Conflict(f"{restore.tenant.slug} does not allow deletes any more.", hint=STALE_HINT)
+
+
+def deletes(restore: Restore) -> bool:
+    """Whether its plan deletes anything."""
+    return any(restore.counts.get(action.value) for action in DELETING)
 
 
 def _check_hash(restore: Restore, given: str) -> None:

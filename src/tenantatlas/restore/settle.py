@@ -33,6 +33,7 @@ from tenantatlas.policies.registry import type_of_row
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 64.0
 #: How far Graph's clock may be behind ours.
+_NOT_FOUND = 404
 _SKEW = timedelta(minutes=10)
 _INTUNE = ("/deviceManagement/", "/deviceAppManagement/")
 
@@ -108,6 +109,13 @@ class NotSeen(AtlasError):
     """The list does not show it."""
 
     code = "not_seen"
+
+
+def is_gone(outcome: object) -> bool:
+    """Whether reading one object said that it is not there."""
+    if not isinstance(outcome, AtlasError):
+        return False
+    return outcome.code == NotSeen.code or outcome.details.get("status") == _NOT_FOUND
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,11 +38,14 @@ class Assignments(StrEnum):
 
 
 class RestoreKind(StrEnum):
-    """What a restore is for: putting versions back, enforcing conditional access, or taking one back."""
+    """What a restore is for: putting versions back, enforcing conditional access, taking another one back, or
+    removing what its lost answers made twice.
+    """
 
     RESTORE = "restore"
     ENABLE = "enable"
     UNDO = "undo"
+    TWINS = "twins"
 
 
 class Existence(StrEnum):
@@ -54,14 +57,28 @@ class Existence(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undone:
+    """One object that an earlier restore wrote, and what is known of how it left it.
+
+    `live_id`: its id, "" where that restore removed it. `left`: the digest that it had in the end; "" where
+    nobody verified it, None where it does not matter. `remove`: there was no such object before.
+    """
+
+    live_id: str = ""
+    left: str | None = ""
+    remove: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
-    """One version to restore: its composed body, as captured."""
+    """One version to restore: its composed body, as captured. `undone` where it takes a write back."""
 
     policy_type: PolicyType
     source_id: str
     version: int
     name: str
     body: Json = field(repr=False)
+    undone: Undone | None = None
 
     @property
     def key(self) -> str:

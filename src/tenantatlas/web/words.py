@@ -57,6 +57,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "update": ("Update", "dot", "info"),
     "recreate": ("Recreate", "half", "warning"),
     "copy": ("Copy", "dot", "info"),
+    "remove": ("Remove", "half", "warning"),
     "unchanged": ("Unchanged", "check", "success"),
     "skip": ("Skip", "slash", "neutral"),
     "cannot": ("Cannot", "cross", "danger"),

@@ -7,6 +7,9 @@ restore mapping RESTORE                what needs deciding, as a file to fill in
 restore execute RESTORE --plan SHA256 --confirm SLUG
 restore show RESTORE                   every policy with its outcome
 restore enable RESTORE --policy ID     preview enforcing what came back report-only
+restore undo RESTORE                   preview taking all of it back
+restore rerun RESTORE                  preview it once more, as it was chosen
+restore remove-twin RESTORE --twin ID  preview removing what a lost answer made twice
 """
 
 from __future__ import annotations
@@ -34,8 +37,9 @@ from tenantatlas.restore.mapping import load_mapping
 from tenantatlas.restore.models import Restore
 from tenantatlas.restore.params import ExecuteParams, PreviewParams
 from tenantatlas.restore.planned import Action
-from tenantatlas.restore.services import make_checks
+from tenantatlas.restore.services import make_checks, operation_of
 from tenantatlas.restore.stored import mapping_of
+from tenantatlas.restore.undo import rerun_params, twin_params, undo_params
 from tenantatlas.restore.world import COPY_SUFFIX, Assignments, Existing
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants.queries import require_capability
@@ -52,8 +56,8 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Put policies back.", no_args_is_help=True)
     app.add_typer(group, name="restore")
-    for command in (preview, check, plan, mapping, execute, show, enable):
-        group.command(name=command.__name__)(command)
+    for command in (preview, check, plan, mapping, execute, show, enable, undo, rerun, remove_twin):
+        group.command(name=command.__name__.replace("_", "-"))(command)
 
 
 def preview(  # noqa: PLR0913 - the options of the command are its arguments
@@ -192,7 +196,7 @@ def execute(
     """Write exactly the previewed plan, and read everything back."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = ExecuteParams(restore=found.pk, plan=plan.strip().lower(), confirm=confirm, reason=reason)
-        start_and_wait("restore.execute", session, params=params, wait=wait, extra=_executed)
+        start_and_wait(operation_of(found), session, params=params, wait=wait, extra=_executed)
 
 
 def _executed(run: OperationRun) -> dict[str, Json]:
@@ -213,6 +217,32 @@ def enable(
     """Preview enforcing conditional access that came back report-only. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = enable_params(queries.find_restore(found.pk), split_words(policy))
+        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def undo(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
+    """Preview taking a restore back: what it changed and what it made. Execute it like any restore."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        params = undo_params(queries.find_restore(found.pk))
+        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def rerun(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
+    """Preview a restore once more: same source, policies, options and decisions."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        params = rerun_params(queries.find_restore(found.pk))
+        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def remove_twin(
+    restore: RestoreArgument,
+    *,
+    twin: Annotated[str, typer.Option(metavar="ID", help="The second object's id, as `restore show` says.")],
+    wait: WaitOption = False,
+) -> None:
+    """Preview removing the second object that a lost answer made. Execute it like any restore."""
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        params = twin_params(queries.find_restore(found.pk), twin.strip())
         start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
 
 

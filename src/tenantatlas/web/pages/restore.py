@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
-from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.restore import enablement, queries
+from tenantatlas.restore import enablement, queries, undo
 from tenantatlas.restore.models import OPEN_STATUSES, Restore, RestoreStatus
-from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.web import filters
-from tenantatlas.web.requests import TenantRequest, require
+from tenantatlas.web.requests import TenantRequest
 
 from .restore_preview import ACTION_ORDER
-from .runs import say_started
 
 RESTORES_PER_PAGE = 50
 #: Where each open status goes on.
@@ -53,6 +50,8 @@ def restore_detail(request: TenantRequest, restore_id: int) -> HttpResponse:
         "results": [(state, states.count(state)) for state in dict.fromkeys(states)],
         "run": restore.execute_run,
         "report_only": enablement.report_only(restore),
+        "nothing_to_undo": undo.why_not_undone(restore),
+        "followers": queries.followers(restore),
     }
     return render(request, "web/restore/detail.html", context)
 
@@ -60,16 +59,3 @@ def restore_detail(request: TenantRequest, restore_id: int) -> HttpResponse:
 def _in_order(restore: Restore) -> list[queries.ShownItem]:
     """The policies of the restore, those that are written first."""
     return sorted(queries.shown_items(restore), key=lambda item: ACTION_ORDER.index(item.action))
-
-
-@require_POST
-def restore_enable(request: TenantRequest, restore_id: int) -> HttpResponse:
-    """Preview enforcing policies that came back report-only: a restore of its own, confirmed likewise."""
-    require(request, Capability.RESTORE_PREVIEW)
-    restore = queries.find_restore(restore_id)
-    params = enablement.enable_params(restore, request.POST.getlist("policy"))
-    draft, run, created = enablement.preview_enabling(
-        restore, params, actor=request.user, trigger=Trigger.PERSON
-    )
-    say_started(request, run, created=created)
-    return redirect("restore_preview", slug=request.tenant.slug, restore_id=draft.pk)

@@ -28,7 +28,7 @@ from .restore_frame import draft_of, step_frame
 from .runs import fingerprint, say_started, title_of
 
 ITEMS_PER_PAGE = 50
-WRITING = ("create", "update", "recreate", "copy")
+WRITING = ("create", "update", "recreate", "copy", "remove")
 ACTION_ORDER = (*WRITING, "undecided", "cannot", "skip", "unchanged")
 PAGE, PART = "web/restore/preview.html", "web/restore/_preview.html"
 

@@ -16,7 +16,6 @@ from tenantatlas.restore.impact import CHANGES
 from tenantatlas.restore.mapping import MappingAction
 from tenantatlas.restore.models import Restore, RestoreStatus
 from tenantatlas.restore.needs import needs_of
-from tenantatlas.restore.planned import Action
 from tenantatlas.restore.risks import SHOWN, Friction, friction_of
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.tenants.models import Environment
@@ -74,7 +73,7 @@ def friction_for(restore: Restore) -> Friction:
     return friction_of(
         risks=restore.risks,
         production=restore.environment == Environment.PRODUCTION,
-        deletes=bool(restore.counts.get(Action.RECREATE.value)),
+        deletes=services.deletes(restore),
     )
 
 
