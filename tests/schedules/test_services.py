@@ -256,6 +256,20 @@ def test_nobody_smuggles_other_work_in_under_a_schedules_name(cast):
         )
 
 
+def test_a_slot_has_one_run_whoever_asks_for_another(cast):
+    make_schedule(cast.contoso, cast.otto)
+    tick(NIGHT)
+    run = cancel_run(newest_run(), actor=cast.otto)
+    with pytest.raises(Conflict, match="dealt with already"):
+        start_run(
+            run.operation,
+            tenant=cast.contoso,
+            params=run.params,
+            actor=cast.otto,
+            trigger=Trigger.PERSON,
+        )
+
+
 # ── What is shown ─────────────────────────────────────────────────────────────────────────────────────────
 
 

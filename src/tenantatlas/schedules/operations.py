@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.models import BackupSet
-from tenantatlas.core.errors import InputError
+from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.registry import Operation, get_operation, operation, params_from_json
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.scope import tenant_scope
 
-from .models import Schedule, ScheduledSet
+from .models import Schedule, ScheduledSet, ScheduleSlot
 from .queries import RETRY, RUN, RUN_NOW, find_schedule, people_told
 from .retention import surplus_of
 
@@ -86,6 +86,15 @@ class _OfASchedule(Operation[ScheduleRunParams]):
 @operation(RUN, label="Scheduled run", needs=Capability.SCHEDULE_RUN)
 class RunSlot(_OfASchedule):
     """Does the work of one slot, with the rights of the schedule's owner."""
+
+    def check(self, params: ScheduleRunParams, tenant: Tenant) -> None:
+        """Refuse a slot that has been dealt with: a slot has one run, and the clock starts it."""
+        super().check(params, tenant)
+        if ScheduleSlot.all_tenants.filter(schedule=params.schedule, key=params.slot).exists():
+            raise Conflict(
+                f"The slot {params.slot} of {params.name} has been dealt with already.",
+                hint="Retry it on the schedule's page, or with `tenantatlas schedules retry`.",
+            )
 
     def told(self, run: OperationRun) -> Iterable[int]:
         """The owner and the followers, each on the outcomes they chose."""
