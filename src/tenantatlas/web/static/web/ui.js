@@ -27,6 +27,12 @@
   }
   showSelection();
 
+  // The navigation folds away where there is little room.
+  const narrow = window.matchMedia("(max-width: 45rem)");
+  const fold = () => all(".navfold").forEach((each) => { each.open = !narrow.matches; });
+  narrow.addEventListener("change", fold);
+  fold();
+
   // A long list of choices, narrowed as one types.
   document.addEventListener("input", (event) => {
     const rows = event.target.dataset.narrow;
