@@ -12,6 +12,7 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants.models import Connection
 from tenantatlas.web.bars import HEIGHT, draw
 from tenantatlas.web.queries import DayOfRuns, outcomes_by_day, standing
+from tests.schedules.making import make_schedule
 from tests.simulated import World
 
 from .reading import main, page, text
@@ -103,3 +104,18 @@ class TestBars:
         assert f"{today} 1 1" in text(source)
         assert "As a table" in source
         assert " style=" not in source
+
+
+class TestSchedules:
+    def test_the_next_three_are_there_in_their_own_zone(self, world: World, otto: Client) -> None:
+        assert "Nothing is scheduled." in text(main(page(otto.get(HERE))))
+        for number in range(4):
+            make_schedule(world.tenant, world.cast.otto, name=f"Nightly {number}", zone="Asia/Tokyo")
+        source = main(page(otto.get(HERE)))
+        assert source.count(" Asia/Tokyo</span>") == 3
+        assert "Asia/Tokyo (" in source
+
+    def test_a_backup_that_is_overdue_is_said_on_its_tile(self, world: World, otto: Client) -> None:
+        make_schedule(world.tenant, world.cast.otto)
+        world.clock.advance(3 * 86400)
+        assert "No good backup yet, though one is due every" in text(main(page(otto.get(HERE))))

@@ -15,6 +15,7 @@ from tenantatlas.runs.lifecycle import OPEN_STATUSES
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
 from tenantatlas.schedules.queries import late_schedules, next_due
+from tenantatlas.schedules.queries import late_schedules, next_due
 from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web.bars import draw
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
@@ -24,6 +25,7 @@ from tenantatlas.web.requests import TenantRequest
 from .runs import fingerprint
 
 LATEST = 10
+UPCOMING = 3
 UPCOMING = 3
 DAYS_IN_BARS = 14
 #: A sign-in that ends within this is said before it does.
@@ -66,6 +68,8 @@ def _glance(request: TenantRequest) -> dict[str, Json]:
         "expired": stands.expires is not None and stands.expires <= now,
         "troubled": troubled_count(request.tenant),
         "drifted": open_findings().count() if stands.last_drift else None,
+        "late": next(iter(late_schedules(at=now)), None),
+        "upcoming": next_due(number=UPCOMING, at=now),
         "late": next(iter(late_schedules(at=now)), None),
         "upcoming": next_due(number=UPCOMING, at=now),
         "report": report,
