@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from .browsing import Visit, visiting
 from .contents import CATALOG
-from .site import Site
+from .site import SLUG, Site
 from .walking import unfound, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -86,8 +86,9 @@ def lost_by_tab(page: Page) -> list[str]:
 
 
 def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
-    """What the story leaves out: a second version to compare, an archive, a restore not confirmed yet."""
+    """What the story leaves out: a schedule, a second version, an archive that is handed in, an open restore."""
     page, there = visit.page, []
+    site.run("schedules", "add", "Nightly", "-t", SLUG, "--daily", "02:00", "--zone", "Europe/Berlin")
     site.change(CATALOG, ids["Windows - Power and sleep"], description="Changed later")
     visit.open("policies/?q=Power+and+sleep")
     page.click("td.name a")
@@ -98,8 +99,14 @@ def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
     there.append(page.url)
     visit.open("backup-sets/")
     page.click("td.name a >> nth=-1")
-    visit.press("Export")
+    backup_set = page.url
+    page.click("main button:has-text('Export')")
     visit.await_end()
+    archive = page.context.request.get(f"{backup_set.partition('?')[0]}download/").body()
+    visit.open("backup-sets/import/")
+    page.set_input_files("#file", {"name": "set.zip", "mimeType": "application/zip", "buffer": archive})
+    visit.press("Look what is in it")
+    there.append(page.url)
     visit.open("restore/new/")
     visit.press("Next: policies")
     visit.press("Next: options")

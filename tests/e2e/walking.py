@@ -19,8 +19,13 @@ from tests.web.places import OPEN_TO_ALL, POSTS
 
 #: Query keys that make another page of an address; the others only narrow it.
 PARTS = frozenset({"tab"})
-#: Addresses that no link leads to: fragments of pages, and what only a step before leads to.
-FRAGMENTS = frozenset({"bell", "run_live", "home", "components", "group_find"})
+#: Addresses that no link leads to: fragments of pages, and where another site leads back to.
+FRAGMENTS = frozenset(
+    {
+        *("bell", "run_live", "home", "components", "group_find", "schedule_next"),
+        *("delegated_callback", "delegated_finish", "certificate_download"),
+    }
+)
 #: Links that are followed no further.
 _FILES = frozenset({"export", "download"})
 #: As many addresses of one kind are followed; the first one is looked at.

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, TruncDate
 from tenantatlas.accounts.models import User
 from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus
 from tenantatlas.core import clock
+from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
 from tenantatlas.runs.models import OperationRun
@@ -129,6 +130,14 @@ class Standing:
     expires: datetime | None
     policies: int
     unprotected: int
+    troubled: int
+    #: What the newest report of permissions says; None while there is none.
+    permissions: list[dict[str, Json]] | None
+
+    @property
+    def missing(self) -> int:
+        """How many permissions are missing, as far as they were checked."""
+        return missing_count(PermissionReport(rows=self.permissions or []))
 
 
 def standing(tenant: Tenant) -> Standing:
@@ -138,6 +147,10 @@ def standing(tenant: Tenant) -> Standing:
     sets = BackupSet.all_tenants.filter(tenant=OuterRef("pk"), status=SetStatus.COMPLETE)
     sets = sets.exclude(source=IMPORTED)
     expiring = Connection.all_tenants.filter(tenant=OuterRef("pk"), expires_at__isnull=False)
+    reports = PermissionReport.all_tenants.filter(tenant=OuterRef("pk")).order_by("-taken_at", "-pk")
+    bad = OperationRun.all_tenants.filter(
+        tenant=OuterRef("pk"), outcome__in=_TROUBLE, created_at__gte=clock.now() - TROUBLE_WINDOW
+    )
     row = (
         Tenant.objects.filter(pk=tenant.pk)
         .values(
@@ -147,6 +160,8 @@ def standing(tenant: Tenant) -> Standing:
             expires=Subquery(expiring.order_by("expires_at").values("expires_at")[:1]),
             policies=_count(present),
             unprotected=_count(present.filter(_BARE)),
+            troubled=_count(bad),
+            permissions=Subquery(reports.values("rows")[:1]),
         )
         .get()
     )
@@ -187,9 +202,3 @@ def outcomes_by_day(tenant: Tenant, *, days: int) -> list[DayOfRuns]:
     for day, outcome, number in grouped:
         counted[day][outcome] = number
     return [DayOfRuns(day=day, by_outcome=by_outcome) for day, by_outcome in counted.items()]
-
-
-def troubled_count(tenant: Tenant) -> int:
-    """How many runs failed or were blocked in the last seven days."""
-    since = clock.now() - TROUBLE_WINDOW
-    return OperationRun.all_tenants.filter(tenant=tenant, outcome__in=_TROUBLE, created_at__gte=since).count()

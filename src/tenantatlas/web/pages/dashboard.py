@@ -15,11 +15,9 @@ from tenantatlas.runs.lifecycle import OPEN_STATUSES
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import worker_alive
 from tenantatlas.schedules.queries import late_schedules, next_due
-from tenantatlas.schedules.queries import late_schedules, next_due
-from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web.bars import draw
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
-from tenantatlas.web.queries import missing_count, outcomes_by_day, standing, troubled_count
+from tenantatlas.web.queries import outcomes_by_day, standing
 from tenantatlas.web.requests import TenantRequest
 
 from .runs import fingerprint
@@ -61,19 +59,13 @@ def _runs() -> dict[str, Json]:
 
 def _glance(request: TenantRequest) -> dict[str, Json]:
     now, stands = clock.now(), standing(request.tenant)
-    report = latest_report(request.tenant)
     return {
         "stands": stands,
         "expires_soon": stands.expires is not None and stands.expires - now < EXPIRES_SOON,
         "expired": stands.expires is not None and stands.expires <= now,
-        "troubled": troubled_count(request.tenant),
         "drifted": open_findings().count() if stands.last_drift else None,
         "late": next(iter(late_schedules(at=now)), None),
         "upcoming": next_due(number=UPCOMING, at=now),
-        "late": next(iter(late_schedules(at=now)), None),
-        "upcoming": next_due(number=UPCOMING, at=now),
-        "report": report,
-        "missing": missing_count(report) if report else 0,
         "bars": draw(outcomes_by_day(request.tenant, days=DAYS_IN_BARS)),
         "days": DAYS_IN_BARS,
     }
