@@ -86,7 +86,7 @@ def lost_by_tab(page: Page) -> list[str]:
 
 
 def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
-    """What the story leaves out: a schedule, a second version, an archive that is handed in, an open restore."""
+    """What the story leaves out: a schedule, a second version, an archive handed in, an open restore."""
     page, there = visit.page, []
     site.run("schedules", "add", "Nightly", "-t", SLUG, "--daily", "02:00", "--zone", "Europe/Berlin")
     site.change(CATALOG, ids["Windows - Power and sleep"], description="Changed later")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tenantatlas.web
+from tenantatlas.web.navigation import GROUPS
 
 WEB = Path(tenantatlas.web.__file__).parent
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
@@ -94,3 +95,10 @@ def test_the_scripts_stay_small_and_evaluate_nothing():
         )
     assert [path.name for path in SCRIPTS] == ["keys.js", "live.js", "ui.js"]
     assert lines < 300
+
+
+def test_each_page_of_the_navigation_has_a_key_of_its_own():
+    """After `g`; the frame's own pages have v and t."""
+    keys = [entry.key for group in GROUPS for entry in group]
+    assert all(re.fullmatch(r"[a-z]", key) for key in keys)
+    assert len({*keys, "v", "t"}) == len(keys) + 2

@@ -23,11 +23,11 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Restore", "restore_list", "restore", "r"),
         Entry("Drift", "drift", "drift", "f"),
     ),
-    (Entry("Schedules", "schedule_list", "schedules"), Entry("Groups", "group_list", "groups")),
+    (Entry("Schedules", "schedule_list", "schedules", "s"), Entry("Groups", "group_list", "groups", "u")),
     (
         Entry("Connection", "connection", "connection", "c"),
         Entry("Members", "member_list", "members", "m"),
         Entry("Audit", "audit", "audit", "a"),
-        Entry("Settings", "tenant_settings", "settings"),
+        Entry("Settings", "tenant_settings", "settings", "e"),
     ),
 )
