@@ -86,7 +86,7 @@ def _back_up(told: Told, visit: Visit) -> None:
     visit.press("Back up all")
     visit.await_end()
     _keep(told, visit, "capture")
-    visit.press("Open backup set")
+    visit.page.click("dd a:has-text('Backup set')")
     _keep(told, visit, "backup set")
 
 
