@@ -86,7 +86,7 @@ ATLAS_RUN_RETENTION_DAYS = env.number(
 )
 ATLAS_THROTTLE_BUDGET_HOURS = env.number(
     "ATLAS_THROTTLE_BUDGET_HOURS",
-    default=24.0,
+    default=96.0,
     least=0.01,
     sentence="How long a run waits while Microsoft Graph lets not one item through; then it ends with what "
     "it has, and says when the rest may be retried.",
