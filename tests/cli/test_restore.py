@@ -310,6 +310,8 @@ def test_a_reason_is_kept(command, backup_set: int) -> None:
     assert code == 0, err
     _, (shown,), _ = command("restore", "show", number)
     assert (shown["reason"], shown["tenant"], shown["outcome"]) == ("Ticket 4711", "Contoso", "succeeded")
+    _, (listed,), _ = command("restore", "list", "-t", "contoso")
+    assert (listed["restore"], listed["word"]) == (int(number), "succeeded")
 
 
 def test_conditional_access_is_enabled_by_a_plan_of_its_own(command, world: World) -> None:  # noqa: F811

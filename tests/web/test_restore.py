@@ -217,6 +217,13 @@ def test_the_list_says_where_each_stands(lost, world, ana):
     restore = previewed(ana, world, lost)
     shown = text(main(page(ana.get(RESTORE))))
     assert f"Restore {restore.pk} Nightly Previewed" in shown
+    ana.post(f"{RESTORE}{restore.pk}/preview/")
+    assert "Nightly Being previewed" in text(main(page(ana.get(RESTORE))))
+    finish_newest(world)
+    restore.refresh_from_db()
+    execute(ana, restore)
+    assert finish_newest(world).outcome == "succeeded"
+    assert "Nightly Succeeded" in text(main(page(ana.get(RESTORE))))
 
 
 def test_the_result_is_filtered_by_how_items_ended(lost, world, ana):

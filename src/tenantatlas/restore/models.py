@@ -118,7 +118,8 @@ class Restore(TenantOwned):
     @property
     def word(self) -> str:
         """The one word that a pill shows: the outcome, or how far it is."""
-        return self.outcome or self.status
+        run = self.preview_run if self.status == RestoreStatus.CHECKED else None
+        return "previewing" if run is not None and run.is_open else self.outcome or self.status
 
 
 class RestoreItem(TenantOwned):

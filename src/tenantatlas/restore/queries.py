@@ -88,7 +88,7 @@ def find_restore(number: int) -> Restore:
 
 def restore_list() -> QuerySet[Restore]:
     """The restores of the tenant in scope, newest first."""
-    return Restore.objects.select_related("backup_set", "created_by").order_by("-id")
+    return Restore.objects.select_related("backup_set", "created_by", "preview_run").order_by("-id")
 
 
 def followers(restore: Restore) -> list[Restore]:

@@ -70,6 +70,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "no_backup": ("No complete backup", "half", "warning"),
     "runs_went_wrong": ("Runs went wrong", "cross", "danger"),
     "permissions_missing": ("Permissions missing", "lock", "purple"),
+    "previewing": ("Being previewed", "ring", "info"),
     "previewed": ("Previewed", "check", "info"),
     "completed": ("Completed", "check", "info"),
 }

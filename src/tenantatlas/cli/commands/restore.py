@@ -1,5 +1,6 @@
 """`tenantatlas restore`: preview, decide, execute, look back.
 
+restore list -t SLUG                   the newest, and where each stands
 restore preview -t SLUG --set SET      what would be written; its own run
 restore check RESTORE                  the checks, made again from the database
 restore plan RESTORE                   every write of it
@@ -45,6 +46,7 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants.queries import require_capability
 
 _ITEM_COLUMNS = ("type", "name", "action", "state", "message")
+_LIST_COLUMNS = ("restore", "set", "kind", "word", "reason")
 _CHECK_COLUMNS = ("level", "message", "hint")
 _WRITE_COLUMNS = ("n", "method", "path", "name", "why")
 _SHOWN_SECONDS = 60
@@ -56,8 +58,23 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Put policies back.", no_args_is_help=True)
     app.add_typer(group, name="restore")
+    group.command(name="list")(list_)
     for command in (preview, check, plan, mapping, execute, show, enable, undo, rerun, remove_twin):
         group.command(name=command.__name__.replace("_", "-"))(command)
+
+
+def list_(
+    *,
+    tenant: TenantOption,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
+) -> None:
+    """List the restores of a tenant, newest first."""
+    with in_tenant(tenant):
+        print_rows(
+            ({**queries.restore_facts(each), "word": each.word} for each in queries.restore_list()[:limit]),
+            columns=_LIST_COLUMNS,
+            empty="No restore yet. Preview one with `tenantatlas restore preview`.",
+        )
 
 
 def preview(  # noqa: PLR0913 - the options of the command are its arguments
