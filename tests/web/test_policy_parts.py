@@ -101,7 +101,10 @@ class TestCommands:
 
     def test_ticked_ones_are_archived(self, policy, otto, world):
         following(otto, otto.post(f"{POLICIES}export/", {"policy": [policy.pk]}))
-        world.finish(OperationRun.objects.latest("pk"))
+        run = world.finish(OperationRun.objects.latest("pk"))
+        shown = text(main(page(otto.get(f"/t/contoso/runs/{run.pk}/"))))
+        assert f"Archive {run.context['export']}" in shown
+        assert "Backup set 0" not in shown
         export = Export.objects.get()
         assert (export.policies, export.backup_set) == (1, None)
         shown = text(main(page(otto.get("/t/contoso/backup-sets/archives/"))))

@@ -18,6 +18,8 @@ from tenantatlas.policies.redact import REDACTED
 
 from .models import Finding, FindingKind, FindingState, Severity, Sighting
 
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -53,9 +55,12 @@ def record_findings(comparison: Comparison, found: Iterable[Found], *, run_id: i
     A finding that was resolved, or whose time of being ignored has passed, is new again. Repeatable.
     """
     at = clock.now()
-    rows = {fingerprint_of(comparison, one): one for one in found}
-    if not rows:
-        return
+    rows = [(fingerprint_of(comparison, one), one) for one in found]
+    for start in range(0, len(rows), _AT_ONCE):
+        _record(comparison, dict(rows[start : start + _AT_ONCE]), run_id=run_id, at=at)
+
+
+def _record(comparison: Comparison, rows: Mapping[str, Found], *, run_id: int, at: datetime) -> None:
     with transaction.atomic():
         again = Q(state=FindingState.RESOLVED) | Q(state=FindingState.IGNORED, ignored_until__lte=at)
         Finding.objects.filter(again, fingerprint__in=rows).update(**_UNDECIDED)
@@ -122,7 +127,13 @@ def resolve_gone(comparison: Comparison, known: Known, *, run_id: int) -> int:
     open_ = Finding.objects.filter(comparison=comparison.key).exclude(state=FindingState.RESOLVED)
     unseen = open_.exclude(last_run_id=run_id).values_list("pk", "type_key", "graph_id")
     gone = [pk for pk, type_key, graph_id in unseen if known.covers((type_key, graph_id))]
-    return open_.filter(pk__in=gone).update(state=FindingState.RESOLVED, resolved_at=clock.now())
+    at = clock.now()
+    return sum(
+        open_.filter(pk__in=gone[start : start + _AT_ONCE]).update(
+            state=FindingState.RESOLVED, resolved_at=at
+        )
+        for start in range(0, len(gone), _AT_ONCE)
+    )
 
 
 def fingerprint_of(comparison: Comparison, found: Found) -> str:

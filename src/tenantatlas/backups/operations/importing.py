@@ -56,7 +56,7 @@ class ImportBackup(Operation[ImportParams]):
 
     params_type = ImportParams
     unique_by = ("store",)
-    chunk_size = 200
+    chunk_size = 1000
     parallel_lanes = 1
     retryable = False
 

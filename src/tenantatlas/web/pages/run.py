@@ -49,6 +49,8 @@ RELATED = {
     "set": ("Backup set", "set_detail", "set_id"),
     "restore": ("Restore", "restore_detail", "restore_id"),
     "schedule": ("Schedule", "schedule_detail", "schedule_id"),
+    "export": ("Archive", "export_download", "export_id"),
+    "upload": ("Import", "import_preview", "upload_id"),
 }
 
 
@@ -147,7 +149,7 @@ def _why_not_again(request: TenantRequest, run: OperationRun) -> str:
 def _related(request: TenantRequest, run: OperationRun) -> Iterator[tuple[str, int, str]]:
     for key, (words, page, argument) in RELATED.items():
         named = run.context.get(key) or run.params.get(key)
-        if not isinstance(named, int):
+        if not isinstance(named, int) or not named:
             continue
         try:
             yield words, named, reverse(page, kwargs={"slug": request.tenant.slug, argument: named})
