@@ -22,7 +22,7 @@ PARTS = frozenset({"tab"})
 #: Addresses that no link leads to: fragments of pages, and where another site leads back to.
 FRAGMENTS = frozenset(
     {
-        *("bell", "run_live", "home", "components", "group_find", "schedule_next"),
+        *("bell", "run_busy", "run_live", "home", "components", "group_find", "schedule_next"),
         *("delegated_callback", "delegated_finish", "certificate_download"),
     }
 )

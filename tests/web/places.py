@@ -95,7 +95,7 @@ POSTS = frozenset(
         "delegated_finish",
     }
 )
-OPEN_TO_ALL = frozenset({"sign_in", "sign_in_code", "first_password"})
+OPEN_TO_ALL = frozenset({"healthz", "readyz", "metrics", "sign_in", "sign_in_code", "first_password"})
 #: Addresses that need more than being a member.
 FOR_OPERATORS = frozenset(
     {"import_start", "restore_source", "restore_policies", "restore_options", "restore_mapping"}

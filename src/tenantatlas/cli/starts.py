@@ -14,7 +14,7 @@ import typer
 
 from tenantatlas.core import errors
 from tenantatlas.core.json import Json
-from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, Trigger, words_of
+from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, RunStatus, Trigger, words_of
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run, work_until_done, worker_alive
 
@@ -57,7 +57,7 @@ def finish_start(
 ) -> None:
     """The second half of `start_and_wait`, for runs that were started in another way (retry)."""
     if not created:
-        note(f"Run {run.pk} is already doing this.")
+        note(f"Already {already(run)}: run {run.pk}. See it with `tenantatlas runs show {run.pk}`.")
     if wait:
         run = work_until_done(run)
     elif not worker_alive():
@@ -69,6 +69,11 @@ def finish_start(
     if wait:
         _explain(run)
         raise typer.Exit(exit_code_of(run))
+
+
+def already(run: OperationRun) -> str:
+    """Where the run is that a start was given instead of a new one."""
+    return "running" if run.status == RunStatus.RUNNING else "queued" if run.is_open else "done"
 
 
 def run_facts(run: OperationRun) -> dict[str, Json]:

@@ -29,5 +29,6 @@ GROUPS: tuple[tuple[Entry, ...], ...] = (
         Entry("Members", "member_list", "members", "m"),
         Entry("Audit", "audit", "audit", "a"),
         Entry("Settings", "tenant_settings", "settings", "e"),
+        Entry("Worker", "worker_page", "workers", "k"),
     ),
 )

@@ -13,6 +13,7 @@ from .pages import (
     drift,
     findings,
     groups,
+    health,
     imports,
     notifications,
     onboarding,
@@ -34,11 +35,14 @@ from .pages import (
     security,
     session,
     tenants,
+    workers,
 )
 
 tenant_pages = [
     path("", dashboard.dashboard, name="dashboard"),
     path("runs/", runs.run_list, name="run_list"),
+    path("runs/busy/", runs.run_busy, name="run_busy"),
+    path("worker/", workers.worker_page, name="worker_page"),
     path("runs/<int:run_id>/", run.run_detail, name="run_detail"),
     path("runs/<int:run_id>/live/", run.run_live, name="run_live"),
     path("runs/<int:run_id>/cancel/", run.run_cancel, name="run_cancel"),
@@ -154,6 +158,9 @@ tenant_pages = [
 
 urlpatterns = [
     path("", session.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("sign-in/", session.sign_in, name="sign_in"),
     path("sign-in/code/", session.sign_in_code, name="sign_in_code"),
     path("sign-in/first-password/", session.first_password, name="first_password"),

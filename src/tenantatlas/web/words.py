@@ -6,6 +6,8 @@ from __future__ import annotations
 STATES: dict[str, tuple[str, str, str]] = {
     "queued": ("Queued", "clock", "neutral"),
     "running": ("Running", "ring", "info"),
+    "alive": ("Alive", "check", "success"),
+    "none_alive": ("None is alive", "cross", "danger"),
     "silent": ("Worker silent", "half", "warning"),
     "info": ("Info", "dot", "neutral"),
     "warning": ("Warning", "half", "warning"),

@@ -91,6 +91,11 @@ ATLAS_THROTTLE_BUDGET_HOURS = env.number(
     sentence="How long a run waits while Microsoft Graph lets not one item through; then it ends with what "
     "it has, and says when the rest may be retried.",
 )
+ATLAS_METRICS_TOKEN = env.text(
+    "ATLAS_METRICS_TOKEN",
+    sentence="Who brings it as a bearer token may read /metrics; when empty, whoever asks from this machine "
+    "may. Set it where a proxy on this machine passes on requests from elsewhere.",
+)
 ATLAS_SETTLE_INTUNE = env.number(
     "ATLAS_SETTLE_INTUNE",
     default=300.0,

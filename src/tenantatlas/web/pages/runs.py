@@ -32,6 +32,8 @@ from tenantatlas.web.requests import TenantRequest
 from tenantatlas.web.words import STATES as STATES_WORDS
 
 RUNS_PER_PAGE = 50
+#: How many open runs the frame shows.
+MOST_BUSY = 5
 #: The counts across the top of the list, which are its first filter.
 STATES: dict[str, dict[str, Json]] = {
     "running": {"statuses": (RunStatus.RUNNING.value,)},
@@ -167,6 +169,19 @@ def _rows_again(request: TenantRequest, found: Json, context: dict[str, Json]) -
     if context["version"] == request.GET.get("v"):
         return unchanged()
     return render_page_or_part(request, "web/runs/list.html", "web/runs/_rows.html", context)
+
+
+@require_GET
+def run_busy(request: TenantRequest) -> HttpResponse:
+    """What the tenant is busy with, for the frame of every page; 204 while it is the same."""
+    found = queries.open_runs(request.tenant)
+    busy = list(found[: MOST_BUSY + 1])
+    more = found.count() - MOST_BUSY if len(busy) > MOST_BUSY else 0
+    shown = [(run.pk, run.word, run.counts, is_silent(run)) for run in busy]
+    context = {"busy": busy[:MOST_BUSY], "more": more, "version": fingerprint(more, shown)}
+    if request.GET.get("v") == context["version"]:
+        return unchanged()
+    return render(request, "web/runs/_busy.html", context)
 
 
 # ── Starting, for every page ──────────────────────────────────────────────────────────────────────────────
