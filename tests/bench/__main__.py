@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME …]`: measure, and print one Markdown table.
 
-Names: capture-restore (one family), mixed, dispatch, storm; none means all of them.
+Names: capture-restore (one family), mixed, dispatch, storm, people; none means all of them.
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ def _storm(database: str, server: str, asked: argparse.Namespace) -> Iterator[Ro
     yield starts.measure_storm(database=database, server=server, rounds=asked.rounds)
 
 
+def _people(database: str, server: str, asked: argparse.Namespace) -> Iterator[Row]:
+    yield starts.measure_people(database=database, server=server, times=asked.presses)
+
+
 _BENCHES: dict[str, Bench] = {
     "capture-restore": partial(_speed, mixed=False),
     "mixed": partial(_speed, mixed=True),
     "dispatch": _dispatch,
     "storm": _storm,
+    "people": _people,
 }
 
 
@@ -54,6 +59,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--policies", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=100, help="of the storm")
     parser.add_argument("--starts", type=int, default=200, help="of the dispatch")
+    parser.add_argument("--presses", type=int, default=20, help="of each of the people")
     asked = parser.parse_args()
     unknown = set(asked.names) - set(_BENCHES)
     if unknown:
