@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.test import Client
 
@@ -34,17 +36,17 @@ def throwing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hand_over_that_throws_ends_the_run_at_once(op, cast, monkeypatch):
     monkeypatch.setattr(type(op), "check", lambda *_: None)
     monkeypatch.setattr(type(op), "subject", lambda *_: "Something")
-    run, created = start_run(
-        op.key, tenant=cast.contoso, params=given_for(op), actor=cast.otto, trigger=Trigger.PERSON
-    )
+    given = given_for(op)
+    if op.carries:
+        given |= {"operation": "connection.check", "params": {}}
+    start = partial(start_run, op.key, tenant=cast.contoso, actor=cast.otto, trigger=Trigger.PERSON)
+    run, created = start(params=given)
     assert created
     stored = OperationRun.all_tenants.get(pk=run.pk)
     assert (stored.status, stored.outcome) == ("completed", "failed")
     assert stored.failures[0]["code"] == "queue.dispatch_failed"
     assert stored.failures[0]["hint"].startswith("Start it again")
-    again, created = start_run(
-        op.key, tenant=cast.contoso, params=given_for(op), actor=cast.otto, trigger=Trigger.PERSON
-    )
+    again, created = start(params=given)
     assert created
     assert again.pk != run.pk
 
