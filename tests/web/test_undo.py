@@ -85,3 +85,26 @@ def test_a_blocking_check_is_shown_instead_of_a_preview(ended, world: World, ana
     assert answer.headers["Location"] == f"{detail(draft)}preview/"
     assert "our own store was restored from a backup" in text(page(ana.get(answer.headers["Location"])))
     assert draft.preview_run is None
+
+
+def test_a_second_person_approves_in_the_browser(lost, world: World, ana, otto, olu):
+    otto.post("/t/contoso/settings/approval/", {"required": "yes"})
+    restore = previewed(ana, world, lost)
+    asked = ana.post(f"{detail(restore)}approval/")
+    assert asked.headers["Location"] == review(restore)
+    waiting = text(main(page(ana.get(review(restore)))))
+    assert "nobody has approved this plan" in waiting
+    assert "Decline" not in waiting
+    assert olu.post(f"{detail(restore)}decision/", {"decision": "approve"}).status_code == 403
+    refused = ana.post(
+        f"{detail(restore)}execute/",
+        {"plan": restore.plan_sha256, "confirm": "contoso", "acknowledged": "1"},
+    )
+    assert "nobody has approved this plan" in text(page(refused, status=409))
+    assert f"Ana asks you to approve restore {restore.pk}" in text(page(otto.get("/notifications/")))
+    assert "Decline" in text(main(page(otto.get(review(restore)))))
+
+    otto.post(f"{detail(restore)}decision/", {"decision": "approve", "plan": restore.plan_sha256})
+    execute(ana, restore)
+
+    assert finish_newest(world).outcome == "succeeded"

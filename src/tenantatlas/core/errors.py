@@ -7,6 +7,7 @@
     ├─ Conflict               conflict     no     yes        409   6
     │   ├─ TooMuchChange      too_much_change
     │   ├─ WritesHeld         writes_held
+    │   ├─ ApprovalMissing    approval_missing
     │   ├─ TooManyTries       too_many_tries                429         retry_after
     │   └─ NothingToCompare   nothing_to_compare
     ├─ Incomplete             incomplete   no     no         409   3
@@ -125,6 +126,12 @@ class NothingToCompare(Conflict):
     """There is nothing to compare with."""
 
     code = "nothing_to_compare"
+
+
+class ApprovalMissing(Conflict):
+    """A second person has to approve this first."""
+
+    code = "approval_missing"
 
 
 class Incomplete(AtlasError):

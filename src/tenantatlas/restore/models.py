@@ -122,6 +122,32 @@ class Restore(TenantOwned):
         return "previewing" if run is not None and run.is_open else self.outcome or self.status
 
 
+class RestoreApproval(TenantOwned):
+    """What a second person was asked, and said, about one plan of a restore."""
+
+    restore = models.ForeignKey(Restore, on_delete=models.CASCADE, related_name="approvals")
+    plan_sha256 = models.CharField(max_length=64)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    approved = models.BooleanField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta(TenantOwned.Meta):
+        abstract = False
+        constraints = [
+            models.UniqueConstraint(fields=["restore", "plan_sha256"], name="restore_approval_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"approval of {self.plan_sha256[:12]}"
+
+
 class RestoreItem(TenantOwned):
     """One policy in the plan. `sealed` holds what the plan's hash covers of it and its writes."""
 

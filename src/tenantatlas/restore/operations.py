@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.core import clock
 from tenantatlas.core.errors import Cancelled, Conflict
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import OperationRun, RunItem
@@ -17,6 +18,7 @@ from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 from tenantatlas.tenants.writer import writer_client_for
 
+from .approval import check_approved
 from .execute import Execution
 from .facts import plan_facts
 from .params import ExecuteParams, PreviewParams
@@ -144,12 +146,15 @@ class ExecuteRestore(Operation[ExecuteParams]):
                 key = operation_of(restore)
                 raise Conflict(f"Restore {restore.pk} is executed by {key}.", hint=f"Start {key}.")
             check_executable(restore, params)
+            check_approved(restore, at=clock.now())
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """One item per policy of the plan."""
         restore = find_restore(ctx.params.restore)
         check_fresh(restore, at=ctx.run.started_at or ctx.run.created_at)
         check_deletes(restore)
+        began = ctx.run.started_at or ctx.run.created_at
+        check_approved(restore, at=began, executor_id=ctx.run.initiator_id)
         load_plan(restore)
         mark_executing(restore, ctx.run)
         ctx.set_context(restore=restore.pk, set=restore.backup_set_id)

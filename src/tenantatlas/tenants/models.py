@@ -51,6 +51,8 @@ class Tenant(models.Model):
     login_url = models.CharField(max_length=300, blank=True)
     ca_pem = models.TextField(blank=True)
     allow_deletes = models.BooleanField(default=False)
+    #: whether a restore is executed only once a second person approved its plan
+    require_approval = models.BooleanField(default=False)
     wrapped_key = models.BinaryField(default=b"")
     writes_held = models.BooleanField(default=False)
     #: The security group that is to hold the apps' service principals, as an admin chose it.

@@ -69,6 +69,12 @@ def memberships_of(user: User) -> QuerySet[Membership]:
     )
 
 
+def holders_of(tenant: Tenant, capability: Capability) -> list[User]:
+    """The members who may do this in the tenant now."""
+    members = Membership.objects.filter(tenant=tenant, user__is_active=True).select_related("user")
+    return [each.user for each in members if has_capability(each.user, tenant, capability)]
+
+
 def has_capability(user: User, tenant: Tenant, capability: Capability) -> bool:
     """Whether the person may do this in the tenant, asked of the database now."""
     return capability in capabilities_of(user, tenant)

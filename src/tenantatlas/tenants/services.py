@@ -121,6 +121,12 @@ def set_allow_deletes(tenant: Tenant, *, actor: User, allowed: bool) -> None:
     _set_flag(tenant, actor=actor, action="tenant.allow_deletes", name="allow_deletes", value=allowed)
 
 
+def set_require_approval(tenant: Tenant, *, actor: User, required: bool) -> None:
+    """Have every restore of this tenant approved by a second person first, or not."""
+    require_capability(actor, tenant, Capability.TENANT_MANAGE)
+    _set_flag(tenant, actor=actor, action="tenant.require_approval", name="require_approval", value=required)
+
+
 def release_writes(tenant: Tenant, *, actor: User) -> None:
     """Confirm, after our own store was restored from a backup, that this tenant may be written to again."""
     require_capability(actor, tenant, Capability.TENANT_MANAGE)

@@ -90,6 +90,10 @@ tenant_pages = [
     path("restore/<int:restore_id>/undo/", restore_after.restore_undo, name="restore_undo"),
     path("restore/<int:restore_id>/again/", restore_after.restore_again, name="restore_again"),
     path(
+        "restore/<int:restore_id>/approval/", restore_after.restore_ask_approval, name="restore_ask_approval"
+    ),
+    path("restore/<int:restore_id>/decision/", restore_after.restore_decide, name="restore_decide"),
+    path(
         "restore/<int:restore_id>/second-object/",
         restore_after.restore_remove_twin,
         name="restore_remove_twin",
@@ -143,6 +147,7 @@ tenant_pages = [
     path("settings/", tenants.tenant_settings, name="tenant_settings"),
     path("settings/change/", tenants.tenant_change, name="tenant_change"),
     path("settings/deletes/", tenants.tenant_deletes, name="tenant_deletes"),
+    path("settings/approval/", tenants.tenant_approval, name="tenant_approval"),
     path("settings/writes/", tenants.tenant_writes, name="tenant_writes"),
     path("settings/remove/", tenants.tenant_remove, name="tenant_remove"),
     path("groups/", groups.group_list, name="group_list"),

@@ -9,6 +9,7 @@ restore execute RESTORE --plan SHA256 --confirm SLUG
 restore show RESTORE                   every policy with its outcome
 restore enable RESTORE --policy ID     preview enforcing what came back report-only
 restore undo RESTORE                   preview taking all of it back
+restore approve RESTORE --plan SHA256  approve somebody else's plan, where the tenant asks for it
 restore rerun RESTORE                  preview it once more, as it was chosen
 restore remove-twin RESTORE --twin ID  preview removing what a lost answer made twice
 """
@@ -31,7 +32,7 @@ from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.cli.words import PolicyOption, TypesOption, split_words
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
-from tenantatlas.restore import queries
+from tenantatlas.restore import approval, queries
 from tenantatlas.restore.enablement import enable_params
 from tenantatlas.restore.looks import Level
 from tenantatlas.restore.mapping import load_mapping
@@ -59,7 +60,20 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Put policies back.", no_args_is_help=True)
     app.add_typer(group, name="restore")
     group.command(name="list")(list_)
-    for command in (preview, check, plan, mapping, execute, show, enable, undo, rerun, remove_twin):
+    for command in (
+        preview,
+        check,
+        plan,
+        mapping,
+        execute,
+        show,
+        enable,
+        undo,
+        rerun,
+        remove_twin,
+        approve,
+        decline,
+    ):
         group.command(name=command.__name__.replace("_", "-"))(command)
 
 
@@ -249,6 +263,42 @@ def rerun(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = rerun_params(queries.find_restore(found.pk))
         start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+
+
+def approve(
+    restore: RestoreArgument,
+    *,
+    plan: Annotated[str, typer.Option(metavar="SHA256", help="The hash of the plan that you have seen.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept in the audit log.")] = "",
+) -> None:
+    """Approve the plan of somebody else's restore, where the tenant asks for a second person."""
+    _decide(restore, plan=plan, approve=True, reason=reason)
+
+
+def decline(
+    restore: RestoreArgument,
+    *,
+    plan: Annotated[str, typer.Option(metavar="SHA256", help="The hash of the plan that you have seen.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; who asked will read it.")],
+) -> None:
+    """Decline the plan of somebody else's restore."""
+    _decide(restore, plan=plan, approve=False, reason=reason)
+
+
+def _decide(restore: str, *, plan: str, approve: bool, reason: str) -> None:
+    with in_tenant_of(Restore, restore, noun="restore") as (session, found):
+        row = approval.decide(
+            queries.find_restore(found.pk),
+            plan=plan.strip().lower(),
+            approve=approve,
+            actor=session.user,
+            reason=reason,
+        )
+        word = "approved" if approve else "declined"
+        print_object(
+            {"restore": found.pk, "plan_sha256": row.plan_sha256, "approved": approve, "reason": row.reason},
+            text=f"Restore {found.pk} is {word}.",
+        )
 
 
 def remove_twin(

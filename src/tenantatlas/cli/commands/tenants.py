@@ -203,6 +203,9 @@ def set_(
     allow_deletes: Annotated[
         YesNo | None, typer.Option(help="Whether restores may delete policies in this tenant.")
     ] = None,
+    require_approval: Annotated[
+        YesNo | None, typer.Option(help="Whether a second person approves every restore's plan first.")
+    ] = None,
     writes: Annotated[
         YesNo | None,
         typer.Option(
@@ -211,11 +214,12 @@ def set_(
     ] = None,
 ) -> None:
     """Change a tenant's settings."""
-    given = (name, environment, rbac_group, allow_deletes, writes)
+    given = (name, environment, rbac_group, allow_deletes, require_approval, writes)
     if not any(given):
         raise InputError(
             "Nothing to set.",
-            hint="Give --name, --environment, --rbac-group, --allow-deletes yes|no or --writes yes|no.",
+            hint="Give --name, --environment, --rbac-group, or yes or no for --allow-deletes, "
+            "--require-approval or --writes.",
         )
     with in_tenant(slug) as session:
         if name or environment:
@@ -229,6 +233,10 @@ def set_(
             _keep_group(session, "" if rbac_group == "none" else rbac_group)
         if allow_deletes is not None:
             services.set_allow_deletes(session.tenant, actor=session.user, allowed=allow_deletes is YesNo.YES)
+        if require_approval is not None:
+            services.set_require_approval(
+                session.tenant, actor=session.user, required=require_approval is YesNo.YES
+            )
         if writes is not None:
             _set_writes(session, writes)
         print_object(_facts(session.tenant))
@@ -276,6 +284,7 @@ def _facts(tenant: Tenant) -> dict[str, Json]:
         "graph_url": tenant.graph_url,
         "login_url": tenant.login_url,
         "allow_deletes": tenant.allow_deletes,
+        "require_approval": tenant.require_approval,
         "writes": "held" if tenant.writes_held else "allowed",
         "rbac_group": tenant.rbac_group_id or None,
         "rbac_group_name": tenant.rbac_group_name or None,

@@ -8,10 +8,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from tenantatlas.core.errors import AtlasError, Conflict, InputError
+from tenantatlas.core import clock
+from tenantatlas.core.errors import ApprovalMissing, AtlasError, Conflict, InputError
 from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import group_names
-from tenantatlas.restore import queries, services
+from tenantatlas.restore import approval, queries, services
 from tenantatlas.restore.impact import CHANGES
 from tenantatlas.restore.mapping import MappingAction
 from tenantatlas.restore.models import Restore, RestoreStatus
@@ -122,8 +123,23 @@ def _review(
         "mapped": _mapping_words(restore),
         "friction": friction_for(restore).value,
         "given": request.POST,
+        **_approval(request, restore),
     }
     return show_step(request, "Review", context, problems=problems, status=status)
+
+
+def _approval(request: TenantRequest, restore: Restore) -> dict[str, Json]:
+    """Where the second person's approval stands, and whether this person may give it."""
+    if not request.tenant.require_approval:
+        return {}
+    row = approval.approval_of(restore)
+    asked_by = row.asked_by_id if row is not None else restore.created_by_id
+    try:
+        approval.check_approved(restore, at=clock.now(), executor_id=request.user.pk)
+        missing = ""
+    except ApprovalMissing as error:
+        missing = error.message
+    return {"approval": row, "approval_missing": missing, "may_decide": asked_by != request.user.pk}
 
 
 def _impact(restore: Restore) -> list[tuple[str, str, list[tuple[str, Json]]]]:

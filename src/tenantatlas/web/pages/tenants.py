@@ -151,6 +151,17 @@ def tenant_deletes(request: TenantRequest) -> HttpResponse:
 
 
 @require_POST
+def tenant_approval(request: TenantRequest) -> HttpResponse:
+    """Have a second person approve every restore first, or not."""
+    require(request, Capability.TENANT_MANAGE)
+    required = request.POST.get("required") == "yes"
+    services.set_require_approval(request.tenant, actor=request.user, required=required)
+    said = "A second person approves every restore from now on."
+    messages.success(request, said if required else "Restores need no second person any more.")
+    return redirect("tenant_settings", slug=request.tenant.slug)
+
+
+@require_POST
 def tenant_writes(request: TenantRequest) -> HttpResponse:
     """Hold all writing to the tenant, or let it go on."""
     require(request, Capability.TENANT_MANAGE)
