@@ -7,6 +7,7 @@ from django.urls import include, path
 from .pages import (
     audit,
     backups,
+    compare,
     components,
     connection,
     dashboard,
@@ -76,6 +77,7 @@ tenant_pages = [
     path("backup-sets/<int:set_id>/verify/", backups.set_verify, name="set_verify"),
     path("backup-sets/<int:set_id>/export/", backups.set_export, name="set_export"),
     path("backup-sets/<int:set_id>/download/", backups.set_download, name="set_download"),
+    path("compare/", compare.compare, name="compare"),
     path("restore/", restore.restore_list, name="restore_list"),
     path("restore/new/", restore_choice.restore_source, name="restore_source"),
     path("restore/<int:restore_id>/", restore.restore_detail, name="restore_detail"),
