@@ -145,15 +145,6 @@ def test_every_component_in_every_state(visit: Visit) -> None:
     assert "\n".join(visit.page.evaluate(SMALL)) == ""
 
 
-def test_the_policy_pages(visit: Visit, site: Site) -> None:
-    visit.open("policies/?q=defender")
-    visit.page.click("td.name a")
-    policy = visit.page.url.removeprefix(site.url)
-    visit.page.click("td.name a >> nth=0")
-    version = visit.page.url.removeprefix(site.url)
-    assert look_at(visit, "policy", policy) + look_at(visit, "version", version) == []
-
-
 def test_the_steps_of_the_wizard(visit: Visit, site: Site) -> None:
     visit.open("restore/new/")
     visit.press("Next: policies")
