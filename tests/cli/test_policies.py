@@ -327,3 +327,15 @@ def test_history_is_imported_and_a_line_that_is_none_is_refused_by_its_number(co
     _, rows, _ = command("runs", "list", "-t", "contoso")
     assert [row["outcome"] for row in rows] == ["failed", "succeeded"]
     assert command("runs", "import", str(tmp_path / "nowhere"))[0] == 2
+
+
+def test_an_object_may_be_named_with_its_tenant(command, three: list[str]) -> None:  # noqa: ARG001
+    _, (start,), _ = command("backup", "-t", "contoso", "--types", TYPES, "--wait")
+    number = str(start["set"])
+
+    assert command("backups", "show", "-t", "contoso", number)[0] == 0
+    code, _, err = command("backups", "show", number, "--tenant", "fabrikam")
+    assert code == 5
+    assert f"no backup set {number}" in err
+    assert command("runs", "show", str(start["run"]), "-t", "contoso")[0] == 0
+    assert command("runs", "show", str(start["run"]), "-t", "nowhere")[0] == 5

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import django
 import typer
@@ -31,6 +31,7 @@ from tenantatlas.tenants.storage import storage_failure
 from . import commands, output
 
 _LOGS_TO_STDERR = frozenset({"serve", "web", "worker", "simulator"})
+_GROUPS_OF_OBJECTS = frozenset({"backups", "restore", "runs", "schedules"})
 _USAGE_EXIT = InputError.exit_code
 _INTERRUPTED = 130
 
@@ -122,6 +123,8 @@ def _run_command(arguments: list[str]) -> int:
     verb = arguments[0] if arguments and not arguments[0].startswith("-") else ""
     _start_django(verb)
     command: Any = get_command(build_app(verb))
+    for group in _GROUPS_OF_OBJECTS & command.commands.keys():
+        _let_tenant_be_named(command.commands[group])
     if verb and verb not in command.commands:
         return _run_management_command(verb, arguments, ours=list(command.commands))
     try:
@@ -143,6 +146,30 @@ def _start_django(verb: str) -> None:
     os.umask(0o077)  # what an install writes is for its user only
     if not apps.ready:
         django.setup()
+
+
+def _let_tenant_be_named(group: Any) -> None:
+    """Commands on an object by its number find its tenant themselves; scripts may name it all the same."""
+    for command in group.commands.values():
+        if not any(param.name == "tenant" for param in command.params):
+            command.params.append(_tenant_option())
+
+
+def _tenant_option() -> Any:
+    app = typer.Typer(add_completion=False)
+
+    @app.command()
+    def _only_this(
+        tenant: Annotated[  # noqa: ARG001 - see below
+            str, typer.Option("--tenant", "-t", metavar="SLUG", help="Only if it is of this tenant.")
+        ] = "",
+    ) -> None:
+        """Never called: only its option is taken."""
+
+    (option,) = [param for param in get_command(app).params if param.name == "tenant"]
+    option.expose_value = False
+    option.callback = lambda _context, _option, slug: output.name_tenant(slug or "")
+    return option
 
 
 def _run_management_command(verb: str, arguments: list[str], *, ours: list[str]) -> int:

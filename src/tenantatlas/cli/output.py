@@ -32,6 +32,7 @@ COMMON_OPTIONS_HELP = (
 class _Mode:
     json: bool = False
     acting_as: str = ""
+    tenant: str = ""
 
 
 _mode = _Mode()
@@ -39,7 +40,17 @@ _mode = _Mode()
 
 def configure(*, json: bool, acting_as: str) -> None:
     """Set how this command prints and who acts; once, before it runs."""
-    _mode.json, _mode.acting_as = json, acting_as
+    _mode.json, _mode.acting_as, _mode.tenant = json, acting_as, ""
+
+
+def name_tenant(slug: str) -> None:
+    """Remember that the command was told which tenant its object is of."""
+    _mode.tenant = slug
+
+
+def named_tenant() -> str:
+    """The tenant that the object must be of; empty when it was not named."""
+    return _mode.tenant
 
 
 def wants_json() -> bool:

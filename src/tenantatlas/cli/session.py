@@ -18,7 +18,7 @@ from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.queries import tenant_for
 from tenantatlas.tenants.scope import TenantOwned, tenant_scope
 
-from .output import acting_as
+from .output import acting_as, named_tenant
 
 M = TypeVar("M", bound=TenantOwned)
 
@@ -54,15 +54,17 @@ def in_tenant(slug: str) -> Iterator[Session]:
 
 @contextlib.contextmanager
 def in_tenant_of(model: type[M], key: str, *, noun: str) -> Iterator[tuple[Session, M]]:
-    """Act in the tenant that the row belongs to. To a stranger the row never existed."""
+    """Act in the tenant that the row belongs to. To a stranger the row never existed.
+
+    Nor did it, where the command names another tenant.
+    """
     user = acting_user()
     if not (key.isascii() and key.isdigit() and len(key) <= 18):  # noqa: PLR2004 - digits of a 64-bit integer
         raise InputError(f"{key[:60]!r} is not the number of a {noun}.", hint=f"Give the {noun}'s number.")
-    row: M | None = (
-        model.all_tenants.filter(pk=int(key), tenant__memberships__user=user, tenant__removed_at=None)
-        .select_related("tenant")
-        .first()
-    )
+    rows = model.all_tenants.filter(pk=int(key), tenant__memberships__user=user, tenant__removed_at=None)
+    if named_tenant():
+        rows = rows.filter(tenant=tenant_for(user, named_tenant()))
+    row: M | None = rows.select_related("tenant").first()
     if row is None:
         raise NotFound(f"There is no {noun} {key} here.", hint=f"List them to see each {noun}'s number.")
     with tenant_scope(row.tenant):
