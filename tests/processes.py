@@ -51,6 +51,7 @@ _PRELOADED = (
     "pytest",
     "tests.processes",
     "tests.crash.workers",
+    "tests.runs.fleet",
     "tests.runs.players",
     "tests.backups.workers",
 )
@@ -75,12 +76,12 @@ class Running:
     process: BaseProcess
     answers: Connection
 
-    def result(self) -> Any:
+    def result(self, *, patience: float = PATIENCE_SECONDS) -> Any:
         """What the function returned; raises what it raised, or `Killed`."""
-        answered = self.answers.poll(PATIENCE_SECONDS)
+        answered = self.answers.poll(patience)
         if not answered:
             self.process.kill()
-            raise TimeoutError(f"{self.process.name} did not answer within {PATIENCE_SECONDS} seconds")
+            raise TimeoutError(f"{self.process.name} did not answer within {patience} seconds")
         try:
             fine, value = self.answers.recv()
         except EOFError as error:

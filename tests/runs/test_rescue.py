@@ -280,3 +280,13 @@ def test_old_runs_go_with_all_that_belongs_to_them_and_children_stay(cast, run):
     assert fresh(child).parent_id is None
     assert not RunItem.all_tenants.filter(run_id=old.pk).exists()
     assert not RunEvent.all_tenants.filter(run_id=old.pk).exists()
+
+
+def test_a_job_that_a_lost_worker_took_is_given_to_others(run, fake_engine):
+    change(run, dispatched_at=long_ago())
+    fake_engine.states[run.pk, 1] = "lost"
+    assert rescue.dispatch_orphans() == 1
+    assert fake_engine.given == [(run.pk, 2)]
+    assert fake_engine.dropped == [(run.pk, 1)]
+    assert (fresh(run).status, fresh(run).dispatch, fresh(run).stalls) == ("queued", 2, 0)
+    assert rescue.dispatch_orphans() == 0

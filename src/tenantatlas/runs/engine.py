@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowStatus
 from dbos import _serialization as dbos_serialization
 from dbos._dbos import _get_dbos_instance
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import StorageFailed
@@ -33,7 +35,7 @@ from tenantatlas.core.errors import StorageFailed
 from . import executor, quarantine
 from .context import Hand, Word
 from .lock import HomeLock
-from .models import Installation
+from .models import Installation, Worker
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class JobState(StrEnum):
     NONE = "none"
     WAITING = "waiting"
     WORKING = "working"
+    LOST = "lost"  # taken by a worker that is gone: nobody works it
     OVER = "over"
 
 
@@ -154,6 +157,7 @@ def _make_store() -> sa.Engine:
         "port": place["PORT"],
     }
     arguments = {name: value for name, value in named.items() if value}
+    arguments["options"] = f"-c idle_in_transaction_session_timeout={_longest_idle()}"
     return sa.create_engine(
         "postgresql+psycopg://",
         connect_args={**arguments, **place.get("OPTIONS", {}), "application_name": "tenantatlas-engine"},
@@ -162,6 +166,24 @@ def _make_store() -> sa.Engine:
         pool_timeout=30,
         pool_pre_ping=True,
     )
+
+
+def _longest_idle() -> int:
+    """After how many milliseconds PostgreSQL ends the transaction of a worker that says nothing.
+
+    One that is frozen would hold its locks otherwise, and every keeper that wants to take its runs over
+    would wait for it. Half a lease, so that whoever waited has not missed a heartbeat of its own.
+    """
+    return int(settings.ATLAS_LEASE_SECONDS * 500)
+
+
+def _bound_idle(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+    if launched() and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET idle_in_transaction_session_timeout = {_longest_idle()}")
+
+
+connection_created.connect(_bound_idle, dispatch_uid="tenantatlas.runs.engine")
 
 
 def _make_client(store: sa.Engine) -> DBOSClient:
@@ -285,10 +307,19 @@ def job_states(handed: Iterable[tuple[int, int]]) -> dict[tuple[int, int], JobSt
     states = dict.fromkeys(pairs, JobState.NONE)
     if not names:
         return states
+    alive = set(Worker.objects.filter(stopped_at=None).values_list("pk", flat=True))
     with _client() as client:
         for job in client.list_workflows(workflow_ids=list(names), load_input=False, load_output=False):
-            states[names[job.workflow_id]] = _JOB_STATES.get(job.status, JobState.OVER)
+            states[names[job.workflow_id]] = _state_of(job, alive)
     return states
+
+
+def _state_of(job: WorkflowStatus, alive: set[str]) -> JobState:
+    """On SQLite the next worker brings back what the last one had, by itself."""
+    state = _JOB_STATES.get(job.status, JobState.OVER)
+    if state is JobState.WORKING and not _is_sqlite() and job.executor_id not in alive:
+        return JobState.LOST
+    return state
 
 
 def drop_job(run_id: int, dispatch: int) -> None:

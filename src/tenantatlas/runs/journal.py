@@ -300,6 +300,16 @@ def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
     return True
 
 
+def queue_again(run_id: int, *, dispatch: int, why: str) -> bool:
+    """The queued run stays queued under the next dispatch number; True for one of several callers."""
+    with transaction.atomic():
+        queued = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED)
+        if not queued.update(dispatch=F("dispatch") + 1, dispatched_at=clock.now()):
+            return False
+        tell_timeline_of(run_id, EventKind.RESCUED, why)
+    return True
+
+
 def end_wait(run_id: int, *, dispatch: int) -> bool:
     """The queued run waits no longer; True for exactly one caller, who hands it over."""
     waiting = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.QUEUED).exclude(waiting_reason="")

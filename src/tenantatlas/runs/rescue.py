@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 ORPHAN_SECONDS = 5.0
 _ORPHANS_EVERY = 2.0
 _RETENTION_EVERY = 3600.0
+#: Lost workers are looked for more often than ours says that it lives: a lease that is over is seen at once.
+_LOOKS_PER_HEARTBEAT = 3
 _AT_ONCE = 200
 _WORKERS_KEPT_DAYS = 7
 _ENGINE_HISTORY_DAYS = 1
@@ -48,11 +50,14 @@ class Keeper:
         end_waits()
         self._every(_ORPHANS_EVERY, dispatch_orphans)
         self._every(_ORPHANS_EVERY, admit_waiting)
-        self._every(settings.ATLAS_HEARTBEAT_SECONDS, self._heartbeat)
+        self._every(settings.ATLAS_HEARTBEAT_SECONDS, self._beat)
+        self._every(settings.ATLAS_HEARTBEAT_SECONDS / _LOOKS_PER_HEARTBEAT, self._rescue)
         self._every(_RETENTION_EVERY, apply_retention)
 
-    def _heartbeat(self) -> None:
+    def _beat(self) -> None:
         beat_worker(self.worker)
+
+    def _rescue(self) -> None:
         rescue_lost_runs(self.worker)
 
     def _every(self, seconds: float, act: Callable[[], object]) -> None:
@@ -148,6 +153,8 @@ def _dispatch_again(run: OperationRun, job: str) -> bool:
         return False
     if job == "over":
         return _after_breakdown(run)
+    if job == "lost":
+        return _after_loss(run)
     if not journal.mark_dispatched(run.pk, dispatch=run.dispatch):
         return False
     log.info("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
@@ -158,6 +165,16 @@ def _after_breakdown(run: OperationRun) -> bool:
     """The engine is done with the run, but the run is not: it goes on under the next dispatch number."""
     if not quarantine.note(run.pk, dispatch=run.dispatch, why="the engine ended it early"):
         return False
+    run.dispatch += 1
+    log.warning("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
+    return dispatch.hand_over(run)
+
+
+def _after_loss(run: OperationRun) -> bool:
+    """A worker took the job and was lost before it claimed the run: the next number is for others."""
+    if not journal.queue_again(run.pk, dispatch=run.dispatch, why="The worker that was to take it was lost"):
+        return False
+    dispatch.drop_job(run.pk, run.dispatch)
     run.dispatch += 1
     log.warning("run_dispatched_again", extra={"run": run.pk, "dispatch": run.dispatch})
     return dispatch.hand_over(run)
@@ -187,13 +204,14 @@ def _rescue(run: OperationRun, *, job: str, worker_lives: bool) -> bool:
     if job == "over":
         return _after_breakdown(run)
     has_job = job in ("waiting", "working")
+    to_drop = has_job or job == "lost"
     since = (clock.now() - run.heartbeat_at).total_seconds() if run.heartbeat_at else float("inf")
     fresh = since < settings.ATLAS_LEASE_SECONDS
     if has_job and (worker_lives or (connection.vendor == "sqlite" and fresh)):
         return False
     if not journal.rescue_run(run.pk, dispatch=run.dispatch, why=f"Worker {run.worker or '?'} was lost"):
         return False
-    if has_job:
+    if to_drop:
         dispatch.drop_job(run.pk, run.dispatch)
     run.dispatch += 1
     log.warning("run_rescued", extra={"run": run.pk, "dispatch": run.dispatch})
