@@ -58,7 +58,11 @@ class Policy(TenantOwned):
                 condition=models.Q(presence__in=Presence.values), name="policy_presence_known"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "graph_id"], name="policy_by_graph_id")]
+        indexes = [
+            models.Index(fields=["tenant", "graph_id"], name="policy_by_graph_id"),
+            models.Index(fields=["tenant", "platform"], name="policy_by_platform"),
+            models.Index(fields=["tenant", "presence", "name"], name="policy_by_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -11,6 +11,8 @@ from tenantatlas.tenants.models import Tenant
 
 from .models import Notification, Tone
 
+#: Of more unread ones than this, the bell says only that there are more.
+MOST_UNREAD = 99
 #: Tones of which several of the same kind are one line.
 _REPEATED = frozenset({Tone.WARNING, Tone.DANGER, Tone.PURPLE})
 
@@ -25,8 +27,8 @@ class Line:
 
 
 def unread_count(user_id: int) -> int:
-    """How many notifications the person has not seen."""
-    return Notification.objects.filter(user_id=user_id, read=False).count()
+    """How many notifications the person has not seen; of very many, one more than are told."""
+    return Notification.objects.filter(user_id=user_id, read=False)[: MOST_UNREAD + 1].count()
 
 
 def latest_notifications(user_id: int, *, limit: int = 20) -> QuerySet[Notification]:

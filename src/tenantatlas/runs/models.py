@@ -116,6 +116,8 @@ class OperationRun(TenantOwned):
         indexes = [
             models.Index(F("tenant"), F("id").desc(), name="runs_newest_first"),
             models.Index(fields=["tenant", "operation", "status"], name="runs_by_operation"),
+            models.Index(fields=["tenant", "created_at", "outcome"], name="runs_by_day"),
+            models.Index(F("tenant"), F("operation"), F("id").desc(), name="runs_newest_of_operation"),
             models.Index(
                 fields=["status", "waiting_until"],
                 condition=Q(status__in=[status.value for status in OPEN_STATUSES]),
