@@ -1,6 +1,6 @@
 """`python -m tests.bench [NAME …]`: measure, and print one Markdown table.
 
-Names: capture-restore (one family), mixed, dispatch, storm, people; none means all of them.
+Names: capture-restore (one family), mixed, dispatch, storm, people, pages; none means all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from functools import partial
 import tests.processes  # noqa: F401 - sets Django up
 from tests.postgres import NoPostgres, fresh_database, server_url
 
-from . import speed, starts
+from . import pages, speed, starts
+from .fill import Sizes
 from .table import Row, render
 
 _DATABASES = ("sqlite", "postgresql")
@@ -43,12 +44,18 @@ def _people(database: str, server: str, asked: argparse.Namespace) -> Iterator[R
     yield starts.measure_people(database=database, server=server, times=asked.presses)
 
 
+def _pages(database: str, server: str, asked: argparse.Namespace) -> Iterator[Row]:
+    sizes = Sizes().divided(asked.divide)
+    yield from pages.measure(database=database, server=server, sizes=sizes, visits=asked.visits)
+
+
 _BENCHES: dict[str, Bench] = {
     "capture-restore": partial(_speed, mixed=False),
     "mixed": partial(_speed, mixed=True),
     "dispatch": _dispatch,
     "storm": _storm,
     "people": _people,
+    "pages": _pages,
 }
 
 
@@ -60,6 +67,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=100, help="of the storm")
     parser.add_argument("--starts", type=int, default=200, help="of the dispatch")
     parser.add_argument("--presses", type=int, default=20, help="of each of the people")
+    parser.add_argument("--visits", type=int, default=40, help="of each page")
+    parser.add_argument("--divide", type=int, default=1, help="how many times fewer rows than promised")
     asked = parser.parse_args()
     unknown = set(asked.names) - set(_BENCHES)
     if unknown:
