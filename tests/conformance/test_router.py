@@ -143,9 +143,15 @@ def test_a_foreign_id_in_a_query_or_form_is_one_that_never_was(
         for argument in NAMED:
             key = {"a": "version_id", "b": "version_id"}.get(argument, f"{argument}_id")
             real = str(ids.get(key, ids["set_id"]))
-            one, other = (otto.get(url, {argument: each}) for each in (real, NEVER["int"]))
+            one, other = (asked_afresh(otto, url, {argument: each}) for each in (real, NEVER["int"]))
             assert one.status_code == other.status_code, (name, argument)
             assert without_numbers(one) == without_numbers(other), (name, argument)
+
+
+def asked_afresh(client: Client, url: str, query: dict[str, str]):
+    """The answer, without the messages that earlier ones have left for the next page."""
+    client.get("/tenants/")
+    return client.get(url, query)
 
 
 def without_numbers(answer) -> str:
@@ -166,7 +172,8 @@ def test_no_address_fails_whoever_asks_and_however(places: list[Place], world: W
             answer = getattr(client, method)(place.url)
             if answer.streaming:
                 answer.getvalue()
-            assert answer.status_code in EXPECTED, (who, method, place, answer.status_code)
+            allowed = EXPECTED | ({503} if place.name == "readyz" else set())  # no worker is alive here
+            assert answer.status_code in allowed, (who, method, place, answer.status_code)
 
 
 def test_nobody_gets_only_the_sign_in(places: list[Place]):

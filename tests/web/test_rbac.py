@@ -153,7 +153,7 @@ def test_what_was_not_begun_here_is_not_finished(people: World, otto: Client, ch
     finish = fields_of(page(otto.get(f"{back.path}?{back.query}")))
     if change == "nothing begun":
         otto.post(f"{GROUP}forget/")
-        assert otto.post("/delegated/finish/", finish).status_code == 502
+        assert otto.post("/delegated/finish/", finish).status_code == 409
     else:
         finish[change] = "made-up"
         assert "Sign in again" in text(following(otto, otto.post("/delegated/finish/", finish)))

@@ -160,7 +160,7 @@ def _tenant_option() -> Any:
 
     @app.command()
     def _only_this(
-        tenant: Annotated[  # noqa: ARG001 - see below
+        tenant: Annotated[
             str, typer.Option("--tenant", "-t", metavar="SLUG", help="Only if it is of this tenant.")
         ] = "",
     ) -> None:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock
-from tenantatlas.core.errors import AtlasError, InputError, NotAllowed, SignInFailed
+from tenantatlas.core.errors import AtlasError, Conflict, InputError, NotAllowed, SignInFailed
 from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import groups_by_id
 from tenantatlas.tenants import rbac
@@ -91,7 +91,7 @@ def delegated_finish(request: PersonRequest) -> HttpResponse:
     kept = request.session.pop(_SESSION, None) or {}
     tenant = _tenant_of(request, kept)
     if tenant is None or not kept.get("begun"):
-        raise SignInFailed("No sign-in was begun here.", hint="Begin it on the tenant's connection page.")
+        raise Conflict("No sign-in was begun here.", hint="Begin it on the tenant's connection page.")
     answer = {name: request.POST[name] for name in _ANSWER if name in request.POST}
     with tenant_scope(tenant):
         try:
