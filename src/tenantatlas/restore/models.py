@@ -107,6 +107,9 @@ class Restore(TenantOwned):
     reason = models.CharField(max_length=500, blank=True)
     #: [{"item", "id", "name"}]: objects that a lost reply may have made besides ours
     late_twins = models.JSONField(default=list)
+    #: how many captures were looked through for more of them, and the last set of those
+    twin_looks = models.PositiveSmallIntegerField(default=0)
+    twins_seen_in = models.BigIntegerField(default=0)
 
     class Meta(TenantOwned.Meta):
         abstract = False
