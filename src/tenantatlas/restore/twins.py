@@ -51,7 +51,7 @@ def _look(restore: Restore) -> None:
     captured = BackupSet.objects.exclude(source=IMPORTED)
     ended = captured.filter(
         pk__gt=restore.twins_seen_in,
-        created_at__gt=since,
+        created_at__gte=since,
         status__in=(SetStatus.COMPLETE, SetStatus.INCOMPLETE),
     )
     for backup_set in ended.order_by("pk")[: LOOKS - restore.twin_looks]:
