@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tenantatlas.core.errors import ApprovalMissing, Conflict
 from tenantatlas.tenants import services
 from tests.simulated import CATALOG, World, world  # noqa: F401 - a fixture
 
@@ -71,3 +76,56 @@ def test_what_was_not_executed_is_neither_undone_nor_repeated(command, backup_se
         code, _, err = command("restore", what, str(shown["restore"]))
         assert code == 6
         assert "has not been executed" in err
+
+
+@pytest.fixture
+def ana(tenantatlas) -> Callable[..., tuple[int, list[dict[str, Any]], str]]:
+    """Run a command as Ana, the second person."""
+
+    def call(*arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+        result = tenantatlas(*arguments, "--json", "--as", "ana@contoso.example")
+        return result.code, [json.loads(line) for line in result.out.splitlines()], result.err
+
+    return call
+
+
+def test_a_second_person_approves_the_plan_before_it_is_executed(command, ana, backup_set: int) -> None:  # noqa: F811
+    code, _, err = command("tenants", "set", "contoso", "--require-approval", "yes")
+    assert code == 0, err
+    shown = preview(command, backup_set)
+    number, plan = str(shown["restore"]), ("--plan", shown["plan_sha256"])
+    execution = ("restore", "execute", number, *plan, "--confirm", "contoso", "--wait")
+    code, _, err = command(*execution)
+    assert (code, "nobody has approved this plan" in err) == (ApprovalMissing.exit_code, True)
+
+    code, _, err = command("restore", "approve", number, *plan)
+    assert (code, "You asked for this approval yourself" in err) == (Conflict.exit_code, True)
+    code, _, err = ana("restore", "approve", number, "--plan", "0" * 64)
+    assert (code, "not the plan" in err) == (Conflict.exit_code, True)
+    code, (said,), err = ana("restore", "approve", number, *plan, "--reason", "Seen")
+    assert code == 0, err
+    assert said == {**said, "restore": shown["restore"], "approved": True, "reason": "Seen"}
+    assert said["plan_sha256"] == shown["plan_sha256"]
+
+    execute(command, shown)
+
+
+def test_a_declined_plan_is_not_executed(command, ana, world: World, backup_set: int) -> None:  # noqa: F811
+    services.set_require_approval(world.tenant, actor=world.cast.otto, required=True)
+    shown = preview(command, backup_set)
+    number, plan = str(shown["restore"]), ("--plan", shown["plan_sha256"])
+    before = len(world.simulator.writes())
+
+    code, (said,), err = ana("restore", "decline", number, *plan, "--reason", "Not on a Friday")
+    assert (code, said["approved"], said["reason"]) == (0, False, "Not on a Friday"), err
+
+    code, _, err = command("restore", "execute", number, *plan, "--confirm", "contoso", "--wait")
+    assert (code, "it was declined" in err) == (ApprovalMissing.exit_code, True)
+    assert len(world.simulator.writes()) == before
+
+
+def test_a_no_needs_a_reason_on_the_command_line(command, ana, world: World, backup_set: int) -> None:  # noqa: F811
+    services.set_require_approval(world.tenant, actor=world.cast.otto, required=True)
+    shown = preview(command, backup_set)
+    code, _, err = ana("restore", "decline", str(shown["restore"]), "--plan", shown["plan_sha256"])
+    assert (code, "--reason" in err) == (2, True)
