@@ -184,6 +184,31 @@ def test_a_recreated_policy_is_changed_back_in_place(restoring: Restoring) -> No
     assert restoring.digests(restoring.capture(types=CATALOG_ONLY)) == before
 
 
+def test_what_policies_use_is_not_recreated_and_the_rest_is_taken_back(restoring: Restoring) -> None:
+    restoring.allow_deletes()
+    sim, narrow = restoring.world.sim, put_filter(restoring, "Corporate")
+    pilot = group_target(put_group(restoring, "Pilot"))
+    pilot["target"] |= {
+        "deviceAndAppManagementAssignmentFilterId": narrow,
+        "deviceAndAppManagementAssignmentFilterType": "include",
+    }
+    restoring.world.catalog_policy("User", assignments=[pilot])
+    changed = restoring.world.catalog_policy("Changed")
+    backup_set = restoring.capture(types=WITH_FILTERS)
+    tamper(restoring, changed)
+    sim.mutate(narrow, lambda body: body.update(description="Tampered"), collection=FILTERS)
+    before = restoring.digests(restoring.capture(types=WITH_FILTERS))
+    restore = restoring.preview(backup_set, existing="recreate")
+
+    run = restoring.execute(restore)
+    assert (run.outcome, sim.get(FILTERS, narrow)["description"]) == (Outcome.PARTIALLY_SUCCEEDED, "Tampered")
+
+    undo = restoring.undo(restore)
+    assert restoring.actions(undo) == {"Changed": "update"}
+    executed(restoring, undo)
+    assert restoring.digests(restoring.capture(types=WITH_FILTERS)) == before
+
+
 def test_a_copy_is_removed_and_the_original_is_not_touched(restoring: Restoring) -> None:
     restoring.allow_deletes()
     policy = restoring.world.catalog_policy("Changed")
