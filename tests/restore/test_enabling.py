@@ -10,10 +10,11 @@ import pytest
 from tenantatlas.core import json
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.ids import stable_id
-from tenantatlas.restore.enablement import enable_params, preview_enabling, report_only
+from tenantatlas.restore.enablement import enable_params, report_only
 from tenantatlas.restore.models import Restore
 from tenantatlas.restore.plan import build_plan
 from tenantatlas.restore.planned import Action
+from tenantatlas.restore.services import preview_follow_up
 from tenantatlas.restore.world import RestoreKind
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.registry import install_crash_hook
@@ -85,7 +86,8 @@ def enabling(restoring: Restoring, restored: Restore) -> Restore:
     """The restore that enforces it, previewed."""
     otto = restoring.world.cast.otto
     params = enable_params(restored, [each.source_id for each in report_only(restored)])
-    draft, run, _ = preview_enabling(restored, params, actor=otto, trigger=Trigger.PERSON)
+    draft, run, _ = preview_follow_up(restored.tenant, params, actor=otto, trigger=Trigger.PERSON)
+    assert run is not None
     assert restoring.world.finish(run).outcome == "succeeded"
     draft.refresh_from_db()
     return draft
