@@ -120,4 +120,4 @@ class TestTheme:
 @pytest.mark.django_db
 def test_a_person_without_a_tenant_is_told_whom_to_ask(stranger: Client):
     sign_in(stranger, UserFactory().email)
-    assert "No tenant is connected for you yet" in text(page(stranger.get("/tenants/")))
+    assert "You are not a member of a tenant yet" in text(page(stranger.get("/tenants/")))
