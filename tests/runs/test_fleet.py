@@ -166,8 +166,11 @@ def _database(install: Install) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def go_through(workers: Fleet, *, kills: int, freezes: int) -> None:
-    """Kill and freeze in any order under load, then stop all at once, and let others do the rest."""
+def go_through(workers: Fleet, *, kills: int, freezes: int) -> list[float]:
+    """Kill and freeze in any order under load, then stop all at once, and let others do the rest.
+
+    Returns how long each worker took to drain.
+    """
     fates = [workers.kill] * kills + [workers.freeze] * freezes
     workers.chance.shuffle(fates)
     for befall in fates:
@@ -189,10 +192,7 @@ def go_through(workers: Fleet, *, kills: int, freezes: int) -> None:
         f"{max(drained):.1f} s to drain"
     )
     _check_nothing_lost_and_nothing_twice(workers)
-    assert max(workers.takeovers) <= MOST_TAKEOVER
-    assert max(workers.after_freezes) <= MOST_TAKEOVER
-    assert workers.refused() > 0
-    assert max(drained) <= MOST_DRAIN
+    return drained
 
 
 def _spread(seconds: list[float]) -> str:
@@ -217,9 +217,14 @@ def _check_nothing_lost_and_nothing_twice(workers: Fleet) -> None:
 
 
 def test_workers_killed_and_frozen_under_load(workers):
+    """How long takeovers last is a measurement, which the deep test makes on a machine of its own."""
     go_through(workers, kills=4, freezes=2)
 
 
 @pytest.mark.deep
 def test_workers_killed_fifty_times_and_frozen_under_load(workers):
-    go_through(workers, kills=50, freezes=10)
+    drained = go_through(workers, kills=50, freezes=10)
+    assert max(workers.takeovers) <= MOST_TAKEOVER
+    assert max(workers.after_freezes) <= MOST_TAKEOVER
+    assert workers.refused() > 0
+    assert max(drained) <= MOST_DRAIN
