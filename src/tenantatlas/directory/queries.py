@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Max, Q, QuerySet
 
 from tenantatlas.core.errors import NotFound
+from tenantatlas.core.json import Json
 
 from .models import DirectoryGroup
 
@@ -64,3 +65,15 @@ def last_synced() -> datetime | None:
     """When the tenant's groups were last seen; None where they never were."""
     seen: datetime | None = DirectoryGroup.objects.aggregate(at=Max("last_seen"))["at"]
     return seen
+
+
+def group_facts(group: DirectoryGroup) -> dict[str, Json]:
+    """A group as commands and exports print it."""
+    return {
+        "id": group.graph_id,
+        "name": group.name,
+        "kind": group.kind,
+        "present": group.present,
+        "first_seen": group.first_seen.isoformat(),
+        "last_seen": group.last_seen.isoformat(),
+    }

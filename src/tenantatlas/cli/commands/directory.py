@@ -12,9 +12,9 @@ from tenantatlas.cli.session import TenantOption, WaitOption, in_tenant
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.core.errors import InputError, NotFound
 from tenantatlas.core.json import Json
-from tenantatlas.directory.models import DirectoryGroup, GroupKind
+from tenantatlas.directory.models import GroupKind
 from tenantatlas.directory.operations import SyncGroupsParams
-from tenantatlas.directory.queries import group_list, groups_by_id
+from tenantatlas.directory.queries import group_facts, group_list, groups_by_id
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def list_(
         )
     with in_tenant(tenant):
         print_rows(
-            map(_facts, group_list(search=search, kind=kind, present=None if gone else True)),
+            map(group_facts, group_list(search=search, kind=kind, present=None if gone else True)),
             columns=("name", "kind", "id"),
             empty=f"No group is known. Read them with `tenantatlas directory sync -t {tenant} --wait`.",
         )
@@ -72,7 +72,7 @@ def show(
                 f"No group {group[:60]} is known here.",
                 hint=f"Read them with `tenantatlas directory sync -t {tenant} --wait`.",
             )
-        facts = _facts(known) if known else {"id": group, "name": None, "kind": None, "present": None}
+        facts = group_facts(known) if known else {"id": group, "name": None, "kind": None, "present": None}
         print_object({**facts, "policies": used}, text="" if wants_json() else _told(facts, used))
 
 
@@ -83,14 +83,3 @@ def _told(facts: dict[str, Json], used: list[dict[str, Json]]) -> str:
         for each in used
     ]
     return "\n".join(lines if used else [*lines, "  No policy's newest version names it."])
-
-
-def _facts(group: DirectoryGroup) -> dict[str, Json]:
-    return {
-        "id": group.graph_id,
-        "name": group.name,
-        "kind": group.kind,
-        "present": group.present,
-        "first_seen": group.first_seen.isoformat(),
-        "last_seen": group.last_seen.isoformat(),
-    }

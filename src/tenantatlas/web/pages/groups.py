@@ -95,11 +95,4 @@ def group_find(request: TenantRequest) -> HttpResponse:
 def _facts(groups: Iterable[DirectoryGroup]) -> Iterator[dict[str, Json]]:
     """The rows of an export: the keys of `tenantatlas directory list --json`."""
     for group in groups:
-        yield {
-            "id": group.graph_id,
-            "name": group.name,
-            "kind": group.kind,
-            "present": group.present,
-            "first_seen": group.first_seen.isoformat(),
-            "last_seen": group.last_seen.isoformat(),
-        }
+        yield queries.group_facts(group)
