@@ -1,4 +1,4 @@
-"""Every operation: what its start promises when the hand-over throws, and when a button is pressed often."""
+"""Every operation: what its start promises when the hand-over throws."""
 
 from __future__ import annotations
 
@@ -57,12 +57,3 @@ def test_the_person_gets_a_clear_error_and_the_way_to_the_run(world: World, ana:
     assert 'class="toast-card error"' in source
     assert "The work could not be handed to the engine, so nothing was started." in text(source)
     assert "Started:" not in text(source)
-
-
-@pytest.mark.parametrize(
-    "where", ["policies/sync/", "connection/check/", "directory/sync/", "policies/backup/"]
-)
-def test_a_thousand_clicks_are_one_run(world: World, ana: Client, where: str):  # noqa: ARG001 - the tenant
-    there = {ana.post(f"/t/contoso/{where}").headers["Location"] for _ in range(250)}
-    assert len(there) == 1
-    assert OperationRun.objects.count() == 1

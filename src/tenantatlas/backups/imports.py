@@ -41,7 +41,10 @@ _KEPT = timedelta(days=1)
 
 
 def keep_upload(tenant: Tenant, chunks: Iterable[bytes], *, name: str, actor: User) -> Upload:
-    """Keep a file as it was handed in, in the tenant in scope; older uploads go."""
+    """Keep a file as it was handed in, in the tenant in scope; older uploads go.
+
+    The same file from the same person is the upload that it was the first time, kept for a day from now.
+    """
     require_capability(actor, tenant, Capability.BACKUP_RUN)
     whole, size = hashlib.sha256(), 0
     with transaction.atomic():
@@ -62,6 +65,10 @@ def keep_upload(tenant: Tenant, chunks: Iterable[bytes], *, name: str, actor: Us
             sealed = seal(tenant, purpose=_PURPOSE, record=record, plain=part)
             UploadPart.objects.create(upload=upload, position=position, sealed=sealed)
         upload.sha256, upload.size = whole.hexdigest(), size
+        again = _handed_in_before(tenant, upload)
+        if again is not None:
+            upload.delete()
+            return again
         upload.save(update_fields=["sha256", "size"])
         record_event(
             tenant_id=tenant.pk,
@@ -72,6 +79,17 @@ def keep_upload(tenant: Tenant, chunks: Iterable[bytes], *, name: str, actor: Us
             details={"name": upload.name, "sha256": upload.sha256, "bytes": size},
         )
     return upload
+
+
+def _handed_in_before(tenant: Tenant, upload: Upload) -> Upload | None:
+    """The upload of the same file by the same person, from now on as old as this one."""
+    Tenant.objects.select_for_update().get(pk=tenant.pk)  # of two at the same moment one is the first
+    same = Upload.objects.filter(sha256=upload.sha256, name=upload.name, created_by=upload.created_by)
+    found = same.exclude(pk=upload.pk).order_by("pk").first()
+    if found is not None:
+        found.created_at = upload.created_at
+        found.save(update_fields=["created_at"])
+    return found
 
 
 def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:

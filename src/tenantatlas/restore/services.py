@@ -11,6 +11,7 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.queries import find_set
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
+from tenantatlas.runs.lifecycle import OPEN_STATUSES as OPEN_RUNS
 from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run
@@ -123,16 +124,34 @@ def preview_follow_up(
 ) -> tuple[Restore, OperationRun | None, bool]:
     """A restore that follows another: saved, checked, its preview started; whether that is a new run.
 
-    No run where a check is blocking: the draft says which.
+    Asked again while that preview is open, the same restore is handed back. No run where a check is
+    blocking: the draft says which.
     """
     require_capability(actor, tenant, Capability.RESTORE_PREVIEW)
-    draft = save_draft(tenant, params, actor=actor)
-    make_checks(draft)
-    if blocking_checks(draft):
-        return draft, None, False
-    run, created = preview_draft(draft, actor=actor, trigger=trigger)
-    note_preview(draft, run)
+    with transaction.atomic():
+        # Who asks for the same at the same moment waits here, and then finds the first one's draft.
+        Restore.objects.select_for_update().get(pk=params.parent)
+        asked_before = _open_follow_up(params)
+        if asked_before is not None:
+            return asked_before, asked_before.preview_run, False
+        draft = save_draft(tenant, params, actor=actor)
+        make_checks(draft)
+        if blocking_checks(draft):
+            return draft, None, False
+        run, created = preview_draft(draft, actor=actor, trigger=trigger)
+        note_preview(draft, run)
     return draft, run, created
+
+
+def _open_follow_up(params: PreviewParams) -> Restore | None:
+    """The restore that follows in the same way and is being previewed now."""
+    waiting = Restore.objects.filter(
+        parent=params.parent, kind=params.kind, preview_run__status__in=OPEN_RUNS
+    )
+    same = (
+        one for one in waiting.select_related("preview_run") if replace(choice_of(one), restore=0) == params
+    )
+    return next(same, None)
 
 
 def execute_restore(
