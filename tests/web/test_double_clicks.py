@@ -1,4 +1,4 @@
-"""A button that is pressed twice: one run, and the second answer leads to it. For every start of every page."""
+"""A button pressed twice: one run, and the second answer leads to it. For every start of every page."""
 
 from __future__ import annotations
 
