@@ -2,7 +2,7 @@
 
 The object: run, created, status, outcome, counts, and the ids of what the run made (`set`, `restore`).
 With `--wait` the exit code is the outcome's: succeeded 0, partly 3, failed its first failure's (else 1),
-blocked its cause's, cancelled 8.
+blocked its cause's, cancelled 8. A run that could not be handed over has ended, with or without it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def start_and_wait(
 ) -> None:
     """Start the operation and print the object of the start; with `wait`, once the run has ended.
 
-    `extra` adds what this operation's object carries besides. Leaves with the outcome's exit code.
+    `extra` adds what this operation's object carries besides. Leaves with the outcome's exit code where it
+    waited, or where the run could not be handed over.
     """
     run, created = start_run(
         key,
@@ -60,13 +61,13 @@ def finish_start(
         note(f"Already {already(run)}: run {run.pk}. See it with `tenantatlas runs show {run.pk}`.")
     if wait:
         run = work_until_done(run)
-    elif not worker_alive():
+    elif run.is_open and not worker_alive():
         note("No worker is alive: the run waits for one. Start it with `tenantatlas worker` or add --wait.")
     data: dict[str, Json] = {"run": run.pk, "created": created, **run_facts(run)}
     if extra is not None:
         data.update(extra(run))
     print_start(data, sentence=_sentence(run))
-    if wait:
+    if wait or run.not_handed_over:
         _explain(run)
         raise typer.Exit(exit_code_of(run))
 

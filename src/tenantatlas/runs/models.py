@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from tenantatlas.core import clock, ids
+from tenantatlas.core.errors import DispatchFailed
 from tenantatlas.tenants.scope import TenantOwned
 
 from .lifecycle import (
@@ -135,6 +136,11 @@ class OperationRun(TenantOwned):
     def is_open(self) -> bool:
         """Queued or running here; imported history never is."""
         return self.status != RunStatus.COMPLETED and not self.imported_from
+
+    @property
+    def not_handed_over(self) -> bool:
+        """Ended at once, because the engine did not take it."""
+        return not self.is_open and any(each["code"] == DispatchFailed.code for each in self.failures)
 
     @property
     def is_waiting(self) -> bool:

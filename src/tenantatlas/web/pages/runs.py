@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from tenantatlas.core import clock
-from tenantatlas.core.errors import DispatchFailed, NotFound
+from tenantatlas.core.errors import NotFound
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import Json
 from tenantatlas.runs import queries, services
@@ -206,7 +206,7 @@ def say_started(request: HttpRequest, run: OperationRun, *, created: bool) -> No
     """The toast of every start."""
     there = reverse("run_detail", kwargs={"slug": run.tenant.slug, "run_id": run.pk})
     view = format_html('<a href="{}">View run</a>', there)
-    if not run.is_open and run.failures and run.failures[0]["code"] == DispatchFailed.code:
+    if run.not_handed_over:
         said = run.failures[0]
         messages.error(request, format_html("{} {} {}", said["message"], said["hint"], view))
     elif created:
