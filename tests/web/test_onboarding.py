@@ -73,7 +73,7 @@ def test_from_nothing_to_the_first_backup(world: World, otto: Client) -> None:
     work_all()
     checked = page(otto.get(f"{SETUP}?step=check"))
     assert "Succeeded" in text(main(checked))
-    assert "Next: rbac group" in text(main(checked))
+    assert "Next: RBAC group" in text(main(checked))
     post(otto, f"{SETUP}start/", step="sync")
     work_all()
     post(otto, f"{SETUP}start/", step="backup")

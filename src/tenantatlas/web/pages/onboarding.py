@@ -83,9 +83,14 @@ def _frame(request: TenantRequest, step: str, done: dict[str, bool]) -> dict[str
         "done": done[step],
         "steps": _steps(request.tenant, step, done),
         "next_url": _address(request.tenant, following[0]) if following else "",
-        "next_name": STEPS[following[0]] if following else "",
+        "next_name": _within_a_sentence(STEPS[following[0]]) if following else "",
         "here": _address(request.tenant, step),
     }
+
+
+def _within_a_sentence(name: str) -> str:
+    """`Inventory` begins small there; `RBAC group` stays as it is."""
+    return name if name[:2].isupper() else f"{name[0].lower()}{name[1:]}"
 
 
 def _steps(tenant: Tenant, current: str, done: dict[str, bool]) -> list[Step]:
