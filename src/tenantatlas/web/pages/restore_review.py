@@ -35,6 +35,8 @@ CHANGE_WORDS = {
     "exclusions_made": "is kept out of",
     "filter_changed": "gets another filter on",
 }
+#: What the last button does, by the kind of restore.
+VERBS = {"undo": "Take back", "enable": "Enforce", "twins": "Remove"}
 
 
 @require_GET
@@ -113,6 +115,7 @@ def _review(
     counts = restore.counts
     context: dict[str, Json] = {
         "restore": restore,
+        "verb": VERBS.get(restore.kind, "Restore"),
         "counts": [(action, counts[action]) for action in ACTION_ORDER if counts.get(action)],
         "writing": sum(counts.get(action, 0) for action in WRITING),
         "expired": has_expired(restore),
