@@ -36,6 +36,7 @@ class Visit:
     page: Page
     site: Site
     scripts: bool = True
+    leads_to: str = ""
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -48,8 +49,11 @@ class Visit:
         self.page.on("request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and not self._is_elsewhere(message.location["url"]):
             self.complaints.append(f"{message.text} at {self.page.url}")
+
+    def _is_elsewhere(self, url: str) -> bool:
+        return bool(self.leads_to) and url.startswith(self.leads_to)
 
     def _see(self, request: Request) -> None:
         self.requests.append(request.url)
@@ -59,8 +63,9 @@ class Visit:
         return sum(part in url for url in self.requests)
 
     def strangers(self) -> list[str]:
-        """Requests to another origin than ours."""
-        return [url for url in self.requests if f"//{urlsplit(url).netloc}" not in self.site.url]
+        """Requests to another origin than ours, and than the one that the visit leads to."""
+        known = f"{self.site.url} {self.leads_to}"
+        return [url for url in self.requests if f"//{urlsplit(url).netloc}" not in known]
 
     def open(self, path: str) -> None:
         """Go to a page of the tenant."""
@@ -78,10 +83,26 @@ class Visit:
             self.page.wait_for_timeout(200)
         self.page.wait_for_selector("#live:not([hx-get])")
 
+    def await_text(self, words: str) -> None:
+        """Until the page says this. Its timers are hurried."""
+        there = self.page.locator("main").get_by_text(words)
+        while not there.count():
+            self.page.clock.run_for(2_000)
+            self.page.wait_for_timeout(200)
+
     def pass_a_minute(self) -> None:
         """Every timer of the page that is due within a minute fires; what it asked for is answered."""
         self.page.clock.run_for(60_000)
         self.page.wait_for_load_state("networkidle")
+
+    def preview_restore(self) -> None:
+        """Through the wizard, with everything of the newest backup set, to the review of the preview."""
+        self.open("restore/new/")
+        for step in ("policies", "options", "mapping", "preview"):
+            self.press(f"Next: {step}")
+        self.press("Preview restore")
+        self.await_end()
+        self.press("Next: review")
 
     def text(self) -> str:
         """What one reads on the page."""
@@ -92,27 +113,33 @@ class Visit:
         if PICTURES:
             self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
-    def sign_in(self) -> None:
-        """As the owner."""
-        self.page.fill("#email", EMAIL)
+    def sign_in(self, email: str = EMAIL) -> None:
+        """As the owner, or as somebody who chose the same password."""
+        self.page.fill("#email", email)
         self.page.fill("#password", PASSWORD)
         self.press("Sign in")
         self.page.wait_for_url(lambda url: "sign-in" not in url)
 
 
 @contextmanager
-def visiting(browser: Browser, site: Site, *, scripts: bool = True, state: Any = None) -> Iterator[Visit]:
-    """A window of its own; at its end nothing was complained about and nobody else was asked."""
+def visiting(
+    browser: Browser, site: Site, *, scripts: bool = True, state: Any = None, leads_to: str = ""
+) -> Iterator[Visit]:
+    """A window of its own; at its end nothing was complained about and nobody else was asked.
+
+    Another origin that the visit leads to may present a certificate that the browser does not know.
+    """
     context: BrowserContext = browser.new_context(
         viewport={"width": 1200, "height": 800},
         reduced_motion="reduce",
         java_script_enabled=scripts,
         storage_state=state,
+        ignore_https_errors=bool(leads_to),
     )
     try:
-        visit = Visit(context.new_page(), site, scripts)
+        visit = Visit(context.new_page(), site, scripts, leads_to)
         yield visit
-        assert visit.complaints == []
-        assert visit.strangers() == []
+        assert visit.complaints == [], visit.complaints
+        assert visit.strangers() == [], visit.strangers()
     finally:
         context.close()

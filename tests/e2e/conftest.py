@@ -16,6 +16,7 @@ from tests.browser import find_browser
 
 from .browsing import ARGUMENTS, PICTURES, Visit, visiting
 from .contents import fill
+from .onboarding import Onboarded, fabrikam_at, onboard
 from .site import Site, running_site
 from .story import Told, tell
 
@@ -71,3 +72,18 @@ def visiting_without_scripts(
 ) -> Callable[..., AbstractContextManager[Any]]:
     """The same with JavaScript switched off."""
     return partial(visiting, chromium, site, scripts=False, state=told.state)
+
+
+@pytest.fixture(scope="package")
+def onboarded(chromium: Browser, site: Site, told: Told) -> Onboarded:
+    """A second tenant, Fabrikam, connected in the browser."""
+    fabrikam = fabrikam_at(site)
+    with visiting(chromium, fabrikam, state=told.state, leads_to=site.graph_url) as window:
+        return onboard(window, fabrikam)
+
+
+@pytest.fixture
+def visit_fabrikam(chromium: Browser, onboarded: Onboarded, told: Told) -> Iterator[Visit]:
+    """A window in which the owner is signed in, after Fabrikam was connected."""
+    with visiting(chromium, onboarded.site, state=told.state) as window:
+        yield window

@@ -90,11 +90,10 @@ def connect_hostile_tenant(site: Site) -> None:
         for place, name in enumerate(names)
     ]
     _put(site, CATALOG, policies)
-    graph_url = f"https://localhost:{site.graph_port}"
     site.run(
         *("tenants", "add", SLUG, "--name", names[3], "--environment", "test"),
         *("--tenant-id", GUID, "--client-id", CLIENT_ID, "--client-secret-file", site.home / "client-secret"),
-        *("--cloud", "custom", "--graph-url", graph_url, "--login-url", graph_url),
+        *("--cloud", "custom", "--graph-url", site.graph_url, "--login-url", site.graph_url),
         *("--ca-file", site.home / "simulator/ca.pem"),
     )
 

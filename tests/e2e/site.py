@@ -39,22 +39,29 @@ class NotReady(Exception):
 
 @dataclass
 class Site:
-    """A running product over a simulated tenant."""
+    """A running product over a simulated tenant: Contoso, unless another is named."""
 
     home: Path
     port: int
     control_port: int
     graph_port: int
     environment: dict[str, str] = field(repr=False)
+    slug: str = SLUG
+    guid: str = GUID
 
     @property
     def url(self) -> str:
         """Where the pages are."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def graph_url(self) -> str:
+        """Where the simulated Graph and its login are."""
+        return f"https://localhost:{self.graph_port}"
+
     def page(self, path: str = "") -> str:
         """The address of a page of the tenant."""
-        return f"{self.url}/t/{SLUG}/{path}"
+        return f"{self.url}/t/{self.slug}/{path}"
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """One request to the simulator's control port."""
@@ -70,27 +77,27 @@ class Site:
     def put(self, collection: str, *bodies: Mapping[str, Any]) -> list[str]:
         """Objects that were always there; their ids."""
         made: list[str] = self.ask(
-            "POST", f"/tenants/{GUID}/put", {"collection": collection, "bodies": list(bodies)}
+            "POST", f"/tenants/{self.guid}/put", {"collection": collection, "bodies": list(bodies)}
         )["ids"]
         return made
 
     def change(self, collection: str, object_id: str, **properties: Any) -> None:
         """Somebody changed an object in the portal."""
         given = {"collection": collection, "id": object_id, "properties": properties}
-        self.ask("POST", f"/tenants/{GUID}/change", given)
+        self.ask("POST", f"/tenants/{self.guid}/change", given)
 
     def remove(self, collection: str, object_id: str) -> None:
         """Somebody deleted an object in the portal."""
-        self.ask("POST", f"/tenants/{GUID}/remove", {"collection": collection, "id": object_id})
+        self.ask("POST", f"/tenants/{self.guid}/remove", {"collection": collection, "id": object_id})
 
     def names(self, collection: str) -> list[str]:
         """The names in a collection, sorted."""
-        rows = self.ask("GET", f"/tenants/{GUID}/objects{collection}")["objects"]
+        rows = self.ask("GET", f"/tenants/{self.guid}/objects{collection}")["objects"]
         return sorted(row.get("displayName") or row["name"] for row in rows)
 
     def body(self, collection: str, name: str) -> dict[str, Any]:
         """One object, whole, by its name."""
-        rows = self.ask("GET", f"/tenants/{GUID}/objects{collection}")["objects"]
+        rows = self.ask("GET", f"/tenants/{self.guid}/objects{collection}")["objects"]
         (found,) = [row for row in rows if name in (row.get("displayName"), row.get("name"))]
         return dict(found)
 
@@ -193,11 +200,10 @@ def running_site(home: Path) -> Iterator[Site]:
         _await_port(control_port, graph, home / "simulator.out")
         site.ask("POST", "/tenants", {"guid": GUID, "name": "Contoso"})
         site.ask("POST", f"/tenants/{GUID}/apps", {"client_id": CLIENT_ID, "secret": SECRET})
-        graph_url = f"https://localhost:{graph_port}"
         site.run(
             *("tenants", "add", SLUG, "--name", "Contoso", "--environment", "production"),
             *("--tenant-id", GUID, "--client-id", CLIENT_ID, "--client-secret-file", secret),
-            *("--cloud", "custom", "--graph-url", graph_url, "--login-url", graph_url),
+            *("--cloud", "custom", "--graph-url", site.graph_url, "--login-url", site.graph_url),
             *("--ca-file", state / "ca.pem"),
         )
         serve = stack.enter_context(_process(site, "serve", "--port", str(port)))
