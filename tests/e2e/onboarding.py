@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tenantatlas.core.ids import stable_id
 from tests.simulated import catalog_body, group_target
@@ -23,6 +24,7 @@ class Onboarded:
 
     site: Site
     texts: dict[str, str] = field(default_factory=dict)
+    journal: list[dict[str, Any]] = field(default_factory=list)
 
 
 def fabrikam_at(site: Site) -> Site:
@@ -64,6 +66,8 @@ def onboard(visit: Visit, fabrikam: Site) -> Onboarded:
     visit.press("See the dashboard")
     page.wait_for_url(f"**/t/{fabrikam.slug}/")
     told.texts["dashboard"] = visit.text()
+    asked = fabrikam.ask("GET", "/journal")["entries"]
+    told.journal = [each for each in asked if each["tenant"] == fabrikam.guid]
     return told
 
 

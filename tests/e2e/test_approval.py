@@ -66,7 +66,7 @@ def test_a_second_person_approves(chromium: Browser, onboarded: Onboarded, askin
     asking.preview_restore()
     asking.press("Ask for approval")
     page.wait_for_selector("text=Everybody who may approve it was told.")
-    assert page.get_by_role("button", name="Approve").count() == 0
+    assert page.get_by_role("button", name="Approve", exact=True).count() == 0
     assert page.locator("#acknowledged").count() == 0
 
     with visiting(chromium, fabrikam) as ada:
