@@ -15,6 +15,7 @@ from tenantatlas.core import clock
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Status
+from tenantatlas.tenants.connections import forget_clients
 from tests.simulated import CATALOG, World, simulated_world  # noqa: F401 - a fixture
 
 TYPES = "configurationPolicies"
@@ -174,6 +175,24 @@ def test_a_damaged_set_does_not_verify(command, backup_set: BackupSet, tmp_path:
 
     assert (code, start["file"]) == (7, None)
     assert not list(tmp_path.iterdir())
+
+
+def test_without_the_key_a_set_is_not_called_damaged(
+    command, backup_set: BackupSet, settings, tmp_path: Path
+) -> None:
+    settings.ATLAS_KEY_FILE = tmp_path / "key"
+
+    for arguments in (
+        ("backups", "verify", str(backup_set.pk)),
+        ("backup", "-t", "contoso", "--types", TYPES, "--wait"),
+        ("restore", "preview", "-t", "contoso", "--set", str(backup_set.pk), "--wait"),
+    ):
+        forget_clients()
+        code, (start,), said = command(*arguments)
+        assert (code, start["outcome"]) == (7, "blocked"), said
+        assert f"blocked: The key file {tmp_path / 'key'} with key " in said
+        assert "hint: Put the install's key back there" in said
+        assert "damaged" not in said
 
 
 def test_sets_are_compared_with_each_other_and_with_live(

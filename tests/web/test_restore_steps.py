@@ -127,6 +127,15 @@ class TestChecks:
         assert "is damaged" in text(source)
         assert "disabled" not in element(source, "preview")
 
+    def test_without_the_key_the_page_says_so_and_calls_nothing_damaged(self, lost, ana, settings, tmp_path):
+        settings.ATLAS_KEY_FILE = tmp_path / "key"
+        step = to_mapping(ana, lost).replace("mapping", "preview")
+        source = text(main(page(ana.get(step))))
+        assert "A check is blocking." in source
+        assert f"The key file {tmp_path / 'key'} with key" in source
+        assert "damaged" not in source
+        leads_to(page(ana.post(step), 409), "checks", "is missing.")
+
     def test_the_page_asks_for_news_only_while_the_run_is_open(self, lost, world, ana):
         step = to_mapping(ana, lost).replace("mapping", "preview")
         ana.post(step)

@@ -50,6 +50,17 @@ class TestParts:
         assert "Verify a backup set" in shown
         assert "Back up policies" in shown
 
+    def test_verified_without_the_key_it_is_blocked_and_not_called_damaged(
+        self, two, ana, world, settings, tmp_path
+    ):
+        settings.ATLAS_KEY_FILE = tmp_path / "key"
+        there = ana.post(f"{SETS}{two[0].pk}/verify/").headers["Location"]
+        world.finish(OperationRun.objects.latest("pk"))
+        shown = text(main(page(ana.get(there))))
+        assert "Blocked" in shown
+        assert f"The key file {tmp_path / 'key'} with key" in shown
+        assert "damaged" not in shown
+
     @pytest.mark.parametrize(
         ("query", "found"),
         [

@@ -12,7 +12,7 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.accounts.models import User
 from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock, json
-from tenantatlas.core.errors import Conflict, InputError, StorageFailed
+from tenantatlas.core.errors import Conflict, InputError, KeyMissing, StorageFailed
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import Json
 from tenantatlas.graph.policies import Row
@@ -276,12 +276,17 @@ def _enter(backup_set: BackupSet, stored: Iterable[Stored]) -> None:
 
 
 def load_document(version: PolicyVersion) -> Document:
-    """The document of a version, exactly as it was stored. Raises `StorageFailed` that names the policy."""
+    """The document of a version, exactly as it was stored. Raises `StorageFailed` that names the policy.
+
+    `KeyMissing` passes as it is: it says nothing of the payload.
+    """
     tenant = version.tenant
     try:
         with tenant_scope(tenant):
             plain = open_payload(tenant, version.blob, expected=version.payload_sha256)
         return Document.from_bytes(plain)
+    except KeyMissing:
+        raise
     except (StorageFailed, json.BadJson, Blob.DoesNotExist) as error:
         raise StorageFailed(
             f"The stored payload of {version.name} ({version.type_key}, version {version.pk}) is damaged: "

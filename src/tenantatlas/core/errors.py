@@ -11,7 +11,8 @@
     │   ├─ TooManyTries       too_many_tries                429         retry_after
     │   └─ NothingToCompare   nothing_to_compare
     ├─ Incomplete             incomplete   no     no         409   3
-    ├─ StorageFailed          storage      no     yes        503   7     disk full, store damaged, key missing
+    ├─ StorageFailed          storage      no     yes        503   7     disk full, store damaged
+    │   └─ KeyMissing         key_missing                              nothing is damaged: it cannot be opened
     ├─ DispatchFailed         queue.dispatch_failed           503   7     the engine did not take the run
     ├─ WorkerLost             worker_lost  no     yes        500   1
     ├─ InternalError          internal     no     yes        500   1     our bug, with a reference
@@ -149,6 +150,12 @@ class StorageFailed(AtlasError):
     stops_run = True
     http_status = 503
     exit_code = 7
+
+
+class KeyMissing(StorageFailed):
+    """The key that opens what is stored is missing."""
+
+    code = "key_missing"
 
 
 class DispatchFailed(AtlasError):

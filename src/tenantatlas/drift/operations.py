@@ -26,7 +26,7 @@ from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.reading import PolicyReading, Scope, Taken, graph_id_of, is_gone, policy_item
 from tenantatlas.backups.scopes import scope_of_set
 from tenantatlas.backups.services import load_document
-from tenantatlas.core.errors import AtlasError, InputError, NothingToCompare
+from tenantatlas.core.errors import AtlasError, InputError, KeyMissing, NothingToCompare
 from tenantatlas.inventory.listing import CollectionRead, choose_types
 from tenantatlas.inventory.models import Inventory, TypeRead
 from tenantatlas.inventory.operations import describe_types, facts_of
@@ -161,6 +161,8 @@ class GenerateDrift(PolicyReading[DriftParams]):
                     versions[one.policy_type.key, one.graph_id],
                     ignored=quiet[one.policy_type.key].get(one.graph_id, frozenset()),
                 )
+            except KeyMissing:
+                raise
             except AtlasError as error:
                 results.append(failed_item(one.item.key, error))
                 continue

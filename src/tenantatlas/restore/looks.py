@@ -17,6 +17,7 @@ from enum import StrEnum
 from tenantatlas.backups.completeness import shorten
 from tenantatlas.backups.models import BackupSet, PolicyVersion, SetStatus, SetType
 from tenantatlas.core import clock
+from tenantatlas.core.errors import KeyMissing
 from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import last_synced
 from tenantatlas.inventory.models import ReadStatus
@@ -70,6 +71,8 @@ class Scope:
     versions: tuple[PolicyVersion, ...]
     documents: dict[int, Document] = field(default_factory=dict, repr=False)
     damaged: tuple[PolicyVersion, ...] = ()
+    #: why none of them could be opened
+    key_missing: KeyMissing | None = None
 
     @property
     def types(self) -> dict[str, PolicyType]:
@@ -167,7 +170,14 @@ def _restorable(scope: Scope) -> Iterator[Check]:
 
 
 def _payloads(scope: Scope) -> Iterator[Check]:
-    if scope.damaged:
+    if scope.key_missing is not None:
+        yield Check(
+            code=scope.key_missing.code,
+            level=Level.BLOCKING,
+            message=scope.key_missing.message,
+            hint=scope.key_missing.hint,
+        )
+    elif scope.damaged:
         yield Check(
             code="damaged",
             level=Level.BLOCKING,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenantatlas.backups.models import PolicyVersion, SetEntry
 from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.services import load_document
-from tenantatlas.core.errors import StorageFailed
+from tenantatlas.core.errors import KeyMissing, StorageFailed
 from tenantatlas.directory.queries import group_names
 from tenantatlas.policies import references
 from tenantatlas.policies.canonical import compose
@@ -59,20 +59,16 @@ def versions_chosen(params: PreviewParams) -> list[PolicyVersion]:
 def _scope(tenant: Tenant, params: PreviewParams) -> Scope:
     versions = versions_chosen(params)
     documents, damaged = {}, []
+    scope = Scope(tenant=tenant, params=params, backup_set=find_set(params.set), versions=tuple(versions))
     opened = PolicyVersion.objects.filter(pk__in=[version.pk for version in versions[:OPENED_AT_MOST]])
     for version in opened.select_related("blob", "tenant"):
         try:
             documents[version.pk] = load_document(version)
+        except KeyMissing as error:
+            return replace(scope, key_missing=error)
         except StorageFailed:
             damaged.append(version)
-    return Scope(
-        tenant=tenant,
-        params=params,
-        backup_set=find_set(params.set),
-        versions=tuple(versions),
-        documents=documents,
-        damaged=tuple(damaged),
-    )
+    return replace(scope, documents=documents, damaged=tuple(damaged))
 
 
 def _named(scope: Scope) -> dict[str, dict[str, str]]:

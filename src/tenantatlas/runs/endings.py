@@ -250,7 +250,8 @@ def _failures(run: OperationRun) -> list[dict[str, Json]]:
     for said in (run.incomplete, run.error):
         if said and said["code"] not in {row["code"] for row in found}:
             found.insert(0, {**said, "count": 1})
-    return found
+    stopped_by = (run.error or {}).get("code")
+    return sorted(found, key=lambda row: row["code"] != stopped_by)
 
 
 def _release_writer(run: OperationRun) -> None:

@@ -107,7 +107,16 @@ COUNT_KEYS = ("total", "processed", *(state.value for state in ItemState))
 
 #: Error codes that mean a prerequisite is missing, not that the work went wrong.
 BLOCKING_CODES = frozenset(
-    {"sign_in", "consent", "storage", "not_allowed", "writes_held", "nothing_to_compare", "approval_missing"}
+    {
+        "sign_in",
+        "consent",
+        "storage",
+        "key_missing",
+        "not_allowed",
+        "writes_held",
+        "nothing_to_compare",
+        "approval_missing",
+    }
 )
 
 

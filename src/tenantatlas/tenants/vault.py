@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from tenantatlas.core.errors import Conflict, StorageFailed
+from tenantatlas.core.errors import Conflict, KeyMissing, StorageFailed
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.core.json import dumps
 
@@ -91,19 +91,19 @@ def load_key(*, wanted: str = "") -> Key:
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
-        raise StorageFailed(
+        raise KeyMissing(
             f"The key file {path}{named} is missing.",
             hint="Put the install's key back there, or set ATLAS_KEY_FILE to where it is. "
             "Without it nothing that is stored can be read.",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise StorageFailed(
+        raise KeyMissing(
             f"The key file {path} cannot be read.", hint="It must be a text file that this user may read."
         ) from error
     key = read_key(text)
     if key is not None:
         return key
-    raise StorageFailed(
+    raise KeyMissing(
         f"The key file {path} does not hold a key of TenantAtlas.",
         hint="Put the install's key back there, or set ATLAS_KEY_FILE to where it is.",
     )
@@ -127,7 +127,10 @@ def seal(tenant: Tenant, *, purpose: str, record: str, plain: bytes) -> bytes:
 
 
 def unseal(tenant: Tenant, *, purpose: str, record: str, sealed: bytes) -> bytes:
-    """What was sealed for exactly this tenant, record and purpose, or `StorageFailed`."""
+    """What was sealed for exactly this tenant, record and purpose, or `StorageFailed`.
+
+    `KeyMissing` where the key file is not the one that opens it: then nothing is known of what is stored.
+    """
     data = bytes(sealed)
     cipher = AESGCM(_data_key(tenant))
     nonce, body = data[1 : 1 + _NONCE_BYTES], data[1 + _NONCE_BYTES :]
@@ -202,7 +205,7 @@ def _unwrap(tenant: Tenant, *, key: Key) -> bytes:
     wrapped = bytes(tenant.wrapped_key)
     wanted = wrapping_key_id(tenant)
     if wanted != key.id:
-        raise StorageFailed(
+        raise KeyMissing(
             f"Tenant {tenant.slug} is sealed with key {wanted}; the key file {settings.ATLAS_KEY_FILE} "
             f"holds key {key.id}.",
             hint=f"Set ATLAS_KEY_FILE to the file that holds key {wanted}.",

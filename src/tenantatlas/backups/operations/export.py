@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.archive import Contents, contents_of_policies, contents_of_set, store_archive
-from tenantatlas.core.errors import InputError, StorageFailed
+from tenantatlas.core.errors import InputError, KeyMissing, StorageFailed
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import RunItem
 from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, failed_item, operation
@@ -65,6 +65,8 @@ class ExportBackup(Operation[ExportParams]):
         """Write the archive; a damaged payload fails it by name."""
         try:
             export = store_archive(ctx.tenant, _contents(ctx.params), run_id=ctx.run.pk, beat=ctx.beat)
+        except KeyMissing:
+            raise
         except StorageFailed as error:
             return failed_item(item.key, error)
         ctx.set_context(export=export.pk)

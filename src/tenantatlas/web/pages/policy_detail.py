@@ -124,7 +124,7 @@ def _timeline(policy: Policy, versions: list[queries.VersionRow]) -> list[tuple[
         try:
             changes = queries.diff_versions(loaded[earlier.id], loaded[later.id]).differences
         except StorageFailed:
-            continue  # the version's own page says that it is damaged
+            continue  # the version's own page says why it cannot be read
         kinds = [str(one.kind) for one in changes]
         counts[later.id] = {kind: kinds.count(kind) for kind in ("added", "removed", "changed")}
     return [(version, counts.get(version.id)) for version in versions]
