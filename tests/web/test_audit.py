@@ -117,9 +117,10 @@ def test_the_chain_is_verified_on_the_page(olu: Client, cast: Cast):
 def test_of_a_long_chain_the_newest_part_is_verified_at_once(olu: Client, cast: Cast, monkeypatch):
     monkeypatch.setattr(page_of_audit, "VERIFIED", 10)
     write(cast, 25)
+    assert "checks the newest 10 entries. This command checks all" in text(page(olu.get(HERE)))
     shown = text(following(olu, olu.post(f"{HERE}verify/")))
     assert "The newest 10 of 25 entries" in shown
-    assert "tenantatlas audit verify" in shown
+    assert "Verify all with `tenantatlas audit verify -t contoso`." in shown
 
 
 def test_the_installs_own_trail_is_for_its_owners(olu: Client, cast: Cast):

@@ -29,13 +29,14 @@ _DAY = timedelta(days=1)
 @filters.remembered("audit")
 def audit(request: TenantRequest) -> HttpResponse | StreamingHttpResponse:
     """What was done in this tenant, newest first."""
-    return _page(request, request.tenant.pk, {"title": "Audit", "section": "audit"})
+    context = {"title": "Audit", "section": "audit", "command": _command_of(request.tenant.slug)}
+    return _page(request, request.tenant.pk, context)
 
 
 @require_POST
 def audit_verify(request: TenantRequest) -> HttpResponse:
     """Say whether the tenant's trail is as it was written."""
-    _say(request, request.tenant.pk)
+    _say(request, request.tenant.pk, command=_command_of(request.tenant.slug))
     return redirect("audit", slug=request.tenant.slug)
 
 
@@ -44,14 +45,15 @@ def audit_verify(request: TenantRequest) -> HttpResponse:
 def install_audit(request: PersonRequest) -> HttpResponse | StreamingHttpResponse:
     """Sign-ins, people and tenants of this install."""
     require_install_owner(request.user)
-    return _page(request, None, {"title": "Audit of this install", "section": "install_audit"})
+    context = {"title": "Audit of this install", "section": "install_audit", "command": _command_of()}
+    return _page(request, None, context)
 
 
 @require_POST
 def install_audit_verify(request: PersonRequest) -> HttpResponse:
     """Say whether the install's trail is as it was written."""
     require_install_owner(request.user)
-    _say(request, None)
+    _say(request, None, command=_command_of())
     return redirect("install_audit")
 
 
@@ -81,6 +83,7 @@ def _page(
         "asked": asked,
         "since": since,
         "until": until,
+        "verified": f"{VERIFIED:,}",
         "narrowed": bool(asked.who or asked.what or asked.subject or until or request.GET.get("from")),
     }
     return render(request, "web/audit/list.html", context)
@@ -110,7 +113,12 @@ def _day(request: HttpRequest, name: str) -> datetime | None:
         return None
 
 
-def _say(request: HttpRequest, chain: int | None) -> None:
+def _command_of(slug: str = "") -> str:
+    """The command that verifies the whole trail of a tenant, or the install's own."""
+    return f"tenantatlas audit verify -t {slug}" if slug else "tenantatlas audit verify"
+
+
+def _say(request: HttpRequest, chain: int | None, *, command: str) -> None:
     report = verify_newest(chain, most=VERIFIED)
     if not report.intact:
         messages.error(request, f"The trail does not hold at entry {report.first_bad}: {report.reason}.")
@@ -118,7 +126,7 @@ def _say(request: HttpRequest, chain: int | None) -> None:
         messages.success(
             request,
             f"The newest {report.entries} of {report.head.sequence} entries are as they were written. "
-            "Verify all with `tenantatlas audit verify`.",
+            f"Verify all with `{command}`.",
         )
     else:
         messages.success(request, f"All {report.entries} entries are as they were written.")
