@@ -75,6 +75,16 @@ class TestDeclared:
         row = f"| `{op.key}` | {op.label} | `{op.needs.value}` |"
         assert row in REFERENCE.read_text(encoding="utf-8")
 
+    def test_the_reference_says_what_it_is_aimed_at(self, op: Operation[Any]) -> None:
+        (row,) = (
+            line
+            for line in REFERENCE.read_text(encoding="utf-8").splitlines()
+            if line.startswith(f"| `{op.key}` |")
+        )
+        aimed_at = row.split(" | ")[4]
+        tells = op.target(params_from_json(op, given_for(op))) != ""
+        assert (aimed_at == "the tenant") is not tells
+
     def test_is_unique_by_parameters_that_it_has(self, op: Operation[Any]) -> None:
         names = {field.name for field in dataclasses.fields(op.params_type)}
         assert set(op.unique_by or ()) <= names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.conf import settings
 
@@ -11,7 +12,7 @@ from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
 from tenantatlas.core import errors
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import all_types
-from tenantatlas.runs.registry import all_operations
+from tenantatlas.runs.registry import Operation, all_operations
 
 _MADE = "<!-- Made by `tenantatlas docs build`. -->\n"
 
@@ -31,9 +32,16 @@ def _table(*heads: str) -> tuple[str, str]:
 
 def _operations() -> Iterator[str]:
     yield "# Operations\n"
-    yield "What can be run, the capability it needs, and what makes two requests the same work.\n"
+    yield "What can be run, the capability it needs, and what makes two requests of a tenant the same work:"
+    yield "they are aimed at the same, and these parameters are equal.\n"
     yield from _table(
-        "operation", "label", "needs", "parameters", "the same work when equal", "writes to the tenant"
+        "operation",
+        "label",
+        "needs",
+        "parameters",
+        "aimed at",
+        "the same work when equal",
+        "writes to the tenant",
     )
     for op in all_operations():
         fields = [field.name for field in dataclasses.fields(op.params_type)]
@@ -43,9 +51,19 @@ def _operations() -> Iterator[str]:
             op.label,
             f"`{op.needs.value}`",
             ", ".join(f"`{name}`" for name in fields) or "none",
-            ", ".join(f"`{name}`" for name in unique) or "the tenant",
+            _target_of(op),
+            ", ".join(f"`{name}`" for name in unique) or "none",
             "yes" if op.writes_tenant else "no",
         )
+
+
+def _target_of(op: Operation[Any]) -> str:
+    """What the operation says of its target."""
+    target = type(op).target
+    if target is Operation.target:
+        return "the tenant"
+    said = (target.__doc__ or "").strip().rstrip(".")
+    return said[:1].lower() + said[1:]
 
 
 def _policy_types() -> Iterator[str]:
