@@ -34,7 +34,7 @@ from .lifecycle import (
     Trigger,
     WaitReason,
 )
-from .models import OperationRun, RunItem
+from .models import OPEN, OperationRun, RunItem
 
 if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
@@ -106,7 +106,7 @@ def insert_run(new: NewRun) -> OperationRun:
 
 def find_winner(new: NewRun) -> OperationRun | None:
     """The run that is this one already: submitted before under this nonce, or open with this identity."""
-    same = Q(identity_hash=new.identity_hash, status__in=_OPEN)
+    same = Q(OPEN, identity_hash=new.identity_hash)
     if new.nonce:
         same |= Q(operation=new.operation, nonce=new.nonce)
     found: OperationRun | None = _runs().filter(same, tenant=new.tenant).order_by("id").first()
@@ -168,7 +168,11 @@ def admit_next(tenant_id: int) -> None:
     if room <= 0:
         return
     behind = _runs().filter(
-        tenant_id=tenant_id, status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
+        OPEN,
+        tenant_id=tenant_id,
+        status=RunStatus.QUEUED,
+        waiting_reason=WaitReason.FAIR_SHARE,
+        waiting_until=None,
     )
     wake(behind, limit=room)
 
@@ -182,7 +186,7 @@ def wake(waiting: Any, *, limit: int) -> None:
 
 
 def _runs_with_engine(tenant_id: int) -> Any:
-    rows = _runs().filter(tenant_id=tenant_id, status__in=_OPEN, imported_from="")
+    rows = _runs().filter(OPEN, tenant_id=tenant_id, imported_from="")
     return rows.filter(Q(status=RunStatus.RUNNING) | Q(waiting_reason="") | Q(waiting_until__lte=clock.now()))
 
 

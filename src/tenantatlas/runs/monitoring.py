@@ -12,10 +12,8 @@ from django.db.models.functions import Now
 from tenantatlas.core import clock
 from tenantatlas.tenants.models import BudgetRow, Tenant
 
-from .lifecycle import OPEN_STATUSES, RunStatus, WaitReason
-from .models import OperationRun, Worker
-
-_OPEN = [status.value for status in OPEN_STATUSES]
+from .lifecycle import RunStatus, WaitReason
+from .models import OPEN, OperationRun, Worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ def workers() -> QuerySet[Worker]:
 
 def queue_depth(tenant: Tenant | None = None) -> QueueDepth:
     """How much waits and is worked on, in one tenant or over all of them."""
-    rows = OperationRun.all_tenants.filter(status__in=_OPEN, imported_from="")
+    rows = OperationRun.all_tenants.filter(OPEN, imported_from="")
     if tenant is not None:
         rows = rows.filter(tenant=tenant)
     ready = Q(status=RunStatus.QUEUED, waiting_reason="")
@@ -52,13 +50,13 @@ def queue_depth(tenant: Tenant | None = None) -> QueueDepth:
 
 def has_open_runs() -> bool:
     """Whether there is anything to work, in any tenant."""
-    return OperationRun.all_tenants.filter(status__in=_OPEN, imported_from="").exists()
+    return OperationRun.all_tenants.filter(OPEN, imported_from="").exists()
 
 
 def throttled_runs(tenant: Tenant) -> QuerySet[OperationRun]:
     """The tenant's runs that wait because Microsoft Graph asked for it, the soonest to go on first."""
     rows: QuerySet[OperationRun] = OperationRun.all_tenants.filter(
-        tenant=tenant, status__in=_OPEN, waiting_reason=WaitReason.THROTTLED
+        OPEN, tenant=tenant, waiting_reason=WaitReason.THROTTLED
     )
     return rows.order_by("waiting_until", "id")
 
@@ -88,7 +86,7 @@ def paused_budgets(tenant: Tenant) -> list[Pause]:
 def metrics_text() -> str:
     """The install's numbers in the text format of Prometheus. No tenant, person or object is named."""
     depth = queue_depth()
-    waiting = OperationRun.all_tenants.filter(status=RunStatus.QUEUED, imported_from="").exclude(
+    waiting = OperationRun.all_tenants.filter(OPEN, status=RunStatus.QUEUED, imported_from="").exclude(
         waiting_reason=""
     )
     by_reason = dict(waiting.values_list("waiting_reason").annotate(number=Count("pk")).order_by())

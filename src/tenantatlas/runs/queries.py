@@ -14,8 +14,8 @@ from tenantatlas.core.errors import NotFound
 from tenantatlas.tenants.queries import tenant_for, tenants_of
 
 from . import registry
-from .lifecycle import BAD_ITEM_STATES, OPEN_STATUSES, ItemState, Outcome, RunStatus
-from .models import OperationRun, RunEvent, RunItem, Worker
+from .lifecycle import BAD_ITEM_STATES, ItemState, Outcome, RunStatus
+from .models import OPEN, OperationRun, RunEvent, RunItem, Worker
 from .progress import Progress, progress
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ DEFAULT_WINDOW = timedelta(days=30)
 #: Of more runs than this, a list counts only the newest.
 MOST_COUNTED = 10_000
 
-_OPEN = [status.value for status in OPEN_STATUSES]
 _ATTENTION = [Outcome.FAILED.value, Outcome.BLOCKED.value, Outcome.PARTIALLY_SUCCEEDED.value]
 
 
@@ -110,7 +109,7 @@ def _within(wanted: RunFilters) -> Q:
     since = wanted.since or clock.now() - DEFAULT_WINDOW
     if wanted.until is not None:
         return Q(created_at__gte=since, created_at__lt=wanted.until)
-    return Q(created_at__gte=since) | Q(status__in=_OPEN)
+    return Q(created_at__gte=since) | OPEN
 
 
 def state_counts(tenant: Tenant, filters: RunFilters | None = None) -> StateCounts:
@@ -141,7 +140,7 @@ def state_counts(tenant: Tenant, filters: RunFilters | None = None) -> StateCoun
 
 def open_runs(tenant: Tenant) -> QuerySet[OperationRun]:
     """What the tenant is busy with, oldest first."""
-    return _runs_of(tenant).filter(status__in=_OPEN, imported_from="").order_by("id")
+    return _runs_of(tenant).filter(OPEN, imported_from="").order_by("id")
 
 
 def find_run(tenant: Tenant, run_id: int) -> OperationRun:

@@ -22,7 +22,7 @@ from tenantatlas.core import clock
 
 from . import dispatch, endings, journal, quarantine
 from .lifecycle import RunStatus, WaitReason
-from .models import OperationRun, Worker
+from .models import OPEN, OperationRun, Worker
 from .upkeep import Rounds
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def retire_worker(worker: str) -> None:
 def end_waits() -> int:
     """Hand over the runs whose time has come; returns how many."""
     over = (
-        OperationRun.all_tenants.filter(status=RunStatus.QUEUED, waiting_until__lte=clock.now())
+        OperationRun.all_tenants.filter(OPEN, status=RunStatus.QUEUED, waiting_until__lte=clock.now())
         .exclude(waiting_reason="")
         .order_by("waiting_until", "id")
     )
@@ -126,7 +126,7 @@ def _each(runs: Iterable[OperationRun], act: Callable[[OperationRun], bool]) -> 
 def admit_waiting() -> None:
     """Second line of `journal.admit_next`: no tenant's runs wait for room that is there."""
     behind = OperationRun.all_tenants.filter(
-        status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
+        OPEN, status=RunStatus.QUEUED, waiting_reason=WaitReason.FAIR_SHARE, waiting_until=None
     )
     for tenant_id in behind.order_by().values_list("tenant_id", flat=True).distinct():
         journal.admit_next(tenant_id)
@@ -136,6 +136,7 @@ def dispatch_orphans(*, older_than: float = ORPHAN_SECONDS) -> int:
     """Hand over queued runs that nobody waits for and that have no job; returns how many."""
     orphans = list(
         OperationRun.all_tenants.filter(
+            OPEN,
             status=RunStatus.QUEUED,
             imported_from="",
             waiting_reason="",
@@ -187,7 +188,7 @@ def rescue_lost_runs(me: str) -> int:
     lease = timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
     silent = Q(heartbeat_at__lt=clock.now() - lease) | Q(heartbeat_at=None)
     lost = ~Q(worker__in=alive) if connection.vendor != "sqlite" else ~Q(worker=me)
-    running = OperationRun.all_tenants.filter(status=RunStatus.RUNNING, imported_from="")
+    running = OperationRun.all_tenants.filter(OPEN, status=RunStatus.RUNNING, imported_from="")
     candidates = list(running.filter(lost | silent).order_by("id")[:_AT_ONCE])
     if not candidates:
         return 0

@@ -12,8 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from tenantatlas.backups.models import SetStatus
 from tenantatlas.core import clock
 from tenantatlas.core.errors import NotFound
-from tenantatlas.runs.lifecycle import OPEN_STATUSES
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.registry import label_of
 from tenantatlas.tenants.models import Membership
 
@@ -157,11 +156,7 @@ def newest_slot(schedule: Schedule) -> ScheduleSlot | None:
 
 def open_run_of(schedule: Schedule) -> OperationRun | None:
     """The schedule's newest run that has not ended: of a slot, or one that a person asked for."""
-    busy = OperationRun.objects.filter(
-        operation__in=OPERATIONS,
-        status__in=[status.value for status in OPEN_STATUSES],
-        params__schedule=schedule.pk,
-    )
+    busy = OperationRun.objects.filter(OPEN, operation__in=OPERATIONS, params__schedule=schedule.pk)
     return busy.order_by("-pk").first()
 
 

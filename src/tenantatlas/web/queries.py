@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Case, Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from tenantatlas.accounts.models import User
 from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Policy, Presence
-from tenantatlas.runs.lifecycle import OPEN_STATUSES, Outcome
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.lifecycle import Outcome
+from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.queries import doing
 from tenantatlas.tenants.models import Connection, PermissionReport, Tenant
 from tenantatlas.tenants.permissions import Need, missing_in
@@ -24,7 +24,6 @@ from tenantatlas.tenants.queries import tenants_of
 
 #: How far back trouble is looked for.
 TROUBLE_WINDOW = timedelta(days=7)
-_OPEN = [status.value for status in OPEN_STATUSES]
 #: Policies that should have a version and have none.
 _BARE = Q(protection=None, ignored_at=None)
 _TROUBLE = [Outcome.FAILED.value, Outcome.BLOCKED.value]
@@ -103,7 +102,7 @@ def _runs_by_tenant(ids: Sequence[int]) -> dict[int, dict[str, int]]:
     rows = OperationRun.all_tenants.filter(tenant__in=ids).order_by()
     since = clock.now() - TROUBLE_WINDOW
     asked = {
-        "open": rows.filter(status__in=_OPEN),
+        "open": rows.filter(OPEN),
         "troubled": rows.filter(outcome__in=_TROUBLE, created_at__gte=since),
     }
     found: dict[int, dict[str, int]] = {}
@@ -202,11 +201,24 @@ def outcomes_by_day(tenant: Tenant, *, days: int) -> list[DayOfRuns]:
     rows = OperationRun.all_tenants.filter(tenant=tenant, created_at__gte=start).exclude(outcome="")
     grouped = (
         rows.order_by()
-        .annotate(day=TruncDate("created_at", tzinfo=UTC))
-        .values_list("day", "outcome")
+        .annotate(place=_place_among_days(start, days))
+        .values_list("place", "outcome")
         .annotate(number=Count("pk"))
     )
-    counted: dict[date, dict[str, int]] = {first + timedelta(days=number): {} for number in range(days)}
-    for day, outcome, number in grouped:
-        counted[day][outcome] = number
-    return [DayOfRuns(day=day, by_outcome=by_outcome) for day, by_outcome in counted.items()]
+    counted: list[dict[str, int]] = [{} for _ in range(days)]
+    for place, outcome, number in grouped:
+        counted[place][outcome] = number
+    return [
+        DayOfRuns(day=first + timedelta(days=place), by_outcome=by_outcome)
+        for place, by_outcome in enumerate(counted)
+    ]
+
+
+def _place_among_days(start: datetime, days: int) -> Case:
+    """Which of the days a run was started on. Compared, since SQLite computes dates in Python, row by row."""
+    ends = (start + timedelta(days=place) for place in range(1, days))
+    return Case(
+        *(When(created_at__lt=end, then=Value(place)) for place, end in enumerate(ends)),
+        default=Value(days - 1),
+        output_field=IntegerField(),
+    )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
 from tenantatlas.drift.queries import open_findings
-from tenantatlas.runs.lifecycle import OPEN_STATUSES
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.services import worker_alive
 from tenantatlas.schedules.queries import late_schedules, next_due
 from tenantatlas.web.bars import draw
@@ -23,7 +21,6 @@ from tenantatlas.web.requests import TenantRequest
 from .runs import fingerprint
 
 LATEST = 10
-UPCOMING = 3
 UPCOMING = 3
 DAYS_IN_BARS = 14
 #: A sign-in that ends within this is said before it does.
@@ -43,16 +40,13 @@ def dashboard(request: TenantRequest) -> HttpResponse:
 
 
 def _runs() -> dict[str, Json]:
-    """The open runs and the newest ones, in one query."""
-    open_statuses = [status.value for status in OPEN_STATUSES]
-    newest = OperationRun.objects.order_by("-pk").values("pk")[:LATEST]
-    found = OperationRun.objects.filter(Q(pk__in=newest) | Q(status__in=open_statuses)).order_by("-pk")
-    rows = list(found[: 2 * LATEST])
-    working = [run for run in rows if run.is_open]
+    """The newest open runs and the newest of all; two queries, each with an index of its own."""
+    newest = OperationRun.objects.order_by("-pk")
+    latest, working = list(newest[:LATEST]), list(newest.filter(OPEN, imported_from="")[: 2 * LATEST])
     return {
         "open_runs": working,
-        "latest": rows[:LATEST],
-        "version": fingerprint([(run.pk, run.word, run.counts) for run in rows]),
+        "latest": latest,
+        "version": fingerprint([(run.pk, run.word, run.counts) for run in (*latest, *working)]),
         "worker": worker_alive(),
     }
 
