@@ -15,7 +15,7 @@ from tenantatlas.accounts import services as accounts
 from tenantatlas.accounts.models import Invitation, RecoveryCode, SecondFactor, Session, User
 from tenantatlas.accounts.sessions import stored_key
 from tenantatlas.accounts.throttle import buckets_of, forget_tries, forgive_try, take_try
-from tenantatlas.audit.queries import AuditFilters, audit_entries
+from tenantatlas.audit.queries import audit_entries
 from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError
@@ -53,8 +53,8 @@ def record_person(
 def record_refusal(*, actor: User, tenant_id: int | None, address: str, path: str, capability: str) -> None:
     """For the trail: the person tried what they may not do. The same again within a minute adds nothing."""
     since = clock.now() - _SAME_REFUSAL
-    before = audit_entries(tenant_id, AuditFilters(since=since)).filter(
-        actor_id=actor.pk, action="authorisation.refused", subject=path[:300]
+    before = audit_entries(tenant_id).filter(
+        at__gte=since, actor_id=actor.pk, action="authorisation.refused", subject=path[:300]
     )
     if not before.exists():
         record_event(
