@@ -62,6 +62,7 @@ class Policy(TenantOwned):
             models.Index(fields=["tenant", "graph_id"], name="policy_by_graph_id"),
             models.Index(fields=["tenant", "platform"], name="policy_by_platform"),
             models.Index(fields=["tenant", "presence", "name"], name="policy_by_name"),
+            models.Index(fields=["tenant", "presence", "ignored_at"], name="policy_by_presence"),
         ]
 
     def __str__(self) -> str:

@@ -41,7 +41,7 @@ class Notification(models.Model):
             models.UniqueConstraint(fields=["user", "subject"], name="one_notification_per_subject")
         ]
         indexes = [
-            models.Index(F("user"), F("updated_at").desc(), name="notifications_newest"),
+            models.Index(F("user"), F("updated_at").desc(), F("id").desc(), name="notifications_newest"),
             models.Index(fields=["user"], condition=Q(read=False), name="notifications_unread"),
         ]
 
