@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 from django import template
 from django.template.base import FilterExpression, Parser, Token
 from django.template.loader import render_to_string
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock, json
@@ -28,6 +30,7 @@ from tenantatlas.web.words import STATES
 register = template.Library()
 
 NOTHING = "\N{EN DASH}"
+_CURRENT = mark_safe(' aria-current="true"')
 
 
 @register.inclusion_tag("web/components/pill_tag.html")
@@ -175,12 +178,46 @@ def table(parser: Parser, token: Token) -> TableNode:
 @register.simple_tag(takes_context=True)
 def with_filter(context: template.Context, name: str, value: Any) -> str:
     """The address of this list with one filter changed; the others stay, and the page begins anew."""
+    others = _other_filters(context, name)
+    if value in ("", None):
+        return f"?{others or f'{filters.RESET}=1'}"
+    return _filtered_by(others, name) + quote_plus(str(value))
+
+
+def _filtered_by(others: str, name: str) -> str:
+    return f"?{others}{'&' if others else ''}{urlencode({name: ''})}"
+
+
+def _other_filters(context: template.Context, name: str) -> str:
     query = context["request"].GET.copy()
     for gone in ("page", "v", "shown", filters.RESTORED, filters.RESET, name):
         query.pop(gone, None)
-    if value not in ("", None):
-        query[name] = str(value)
-    return f"?{query.urlencode() or f'{filters.RESET}=1'}"
+    return str(query.urlencode())
+
+
+@register.simple_tag(takes_context=True)
+def filter_choices(
+    context: template.Context, name: str, choices: Iterable[tuple[Any, str]], value: Any
+) -> SafeString:
+    """The choices of a filter as links, each to this list with that filter.
+
+    Not a loop of the template: there may be a thousand scope tags.
+    """
+    before, now = _filtered_by(_other_filters(context, name), name), str(value)
+    return format_html_join(
+        "",
+        '<li><a href="{}{}"{}>{}</a></li>',
+        (
+            (before, quote_plus(str(each)), _CURRENT if str(each) == now else "", words)
+            for each, words in choices
+        ),
+    )
+
+
+@register.filter
+def words_of(value: Any, choices: Iterable[tuple[Any, str]]) -> str:
+    """What the chosen one of the choices is called; empty where none is."""
+    return next((words for each, words in choices if str(each) == str(value)), "")
 
 
 @register.filter
