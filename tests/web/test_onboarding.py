@@ -19,6 +19,7 @@ from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants.models import Connection, NewCertificate, Tenant
 from tenantatlas.tenants.scope import tenant_scope
+from tenantatlas.web.pages import tenants
 from tests.canary import secret
 from tests.simulated import World, catalog_body
 from tests.tenants.certificates import certificate_pem, key_pem, rsa_key
@@ -88,6 +89,16 @@ def test_from_nothing_to_the_first_backup(world: World, otto: Client) -> None:
     assert {"tenant.begun", "certificate.made", "connection.updated"} <= set(
         AuditEntry.objects.values_list("action", flat=True)
     )
+
+
+def test_tenants_come_in_pages_and_are_searched(adatum: Tenant, otto: Client, monkeypatch) -> None:
+    monkeypatch.setattr(tenants, "TENANTS_PER_PAGE", 1)
+    first = text(main(page(otto.get("/tenants/"))))
+    assert adatum.name in first
+    assert "Page 1 of 3" in first
+    assert adatum.name not in text(main(page(otto.get("/tenants/?page=2"))))
+    assert adatum.name in text(main(page(otto.get("/tenants/?q=ADAT"))))
+    assert "Nothing matches these filters." in text(page(otto.get("/tenants/?q=nowhere")))
 
 
 def test_a_draft_is_found_again_corrected_and_discarded(adatum: Tenant, otto: Client) -> None:

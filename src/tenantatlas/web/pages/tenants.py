@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -15,21 +16,29 @@ from tenantatlas.tenants import services
 from tenantatlas.tenants.connections import CLOUD_WORDS
 from tenantatlas.tenants.models import Environment
 from tenantatlas.tenants.onboarding import begin_tenant
-from tenantatlas.tenants.queries import connected_ids, require_install_owner, soonest_expiry, tenants_of
+from tenantatlas.tenants.queries import connected_ids, require_install_owner, soonest_expiry
 from tenantatlas.tenants.services import TenantFacts
+from tenantatlas.web import filters
+from tenantatlas.web.queries import search_tenants
 from tenantatlas.web.requests import PersonRequest, TenantRequest, require
 
+TENANTS_PER_PAGE = 50
 LARGEST_CA = 256 * 1024
 
 
 @require_GET
-def tenant_list(request: PersonRequest) -> HttpResponse:
+@filters.remembered("tenants")
+def tenant_list(request: PersonRequest) -> HttpResponseBase:
     """Name, environment, cloud; which are still being connected; which credential ends first."""
-    found = list(tenants_of(request.user))
+    search = filters.text(request, "q")
+    page = filters.page_of(request, search_tenants(request.user, search), TENANTS_PER_PAGE)
+    found = list(page.object_list)
     connected, ends = connected_ids(found), soonest_expiry(found)
     context = {
         "title": "Tenants",
         "section": "tenants",
+        "page": page,
+        "search": search,
         "rows": [(each, each.pk in connected, ends.get(each.pk)) for each in found],
         "why_not_connect": "" if request.user.is_owner else "Needs an owner of this install.",
     }
