@@ -199,12 +199,12 @@ def _fill_policies(ids: dict[str, int], number: int) -> None:
         _multiply(PolicyVersion, ids["version_id"], 0, over=added, policy="n.policy", **same)
     protection = Protection.all_tenants.get(policy=ids["policy_id"])
     versions = (
-        "(SELECT max(id) AS version, policy_id AS policy FROM backups_policyversion "
+        "(SELECT max(id) AS version, policy_id AS policy, max(type_key) AS type FROM backups_policyversion "
         "WHERE graph_id LIKE 'policy-%%' GROUP BY policy_id) n"
     )
     _multiply(Protection, protection.pk, 0, over=versions, policy="n.policy", version="n.version")
     entry = SetEntry.all_tenants.filter(backup_set=ids["set_id"]).order_by("pk")[0]
-    _multiply(SetEntry, entry.pk, 0, over=versions, policy="n.policy", version="n.version")
+    _multiply(SetEntry, entry.pk, 0, over=versions, policy="n.policy", version="n.version", type_key="n.type")
 
 
 def _fill_rest(world: World, ids: dict[str, int], sizes: Sizes) -> None:

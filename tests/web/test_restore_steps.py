@@ -10,6 +10,7 @@ from tenantatlas.backups.models import BackupSet, Blob
 from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.web.pages import restore_policies
 from tests.restore.test_plan import filter_body
 
 from .reading import element, main, page, text
@@ -57,6 +58,56 @@ class TestPolicies:
         run = world.work("backup_set.capture", types=TYPES, name="Other")
         ana.post(f"{RESTORE}new/", {"set": run.context["set"], "restore": restore.pk})
         assert Restore.objects.get().backup_set_id == run.context["set"]
+
+
+class TestPoliciesOfALargeSet:
+    """More than fit into a tree: types first, then pages of what is looked for."""
+
+    @pytest.fixture
+    def policies(self, lost, ana, monkeypatch) -> str:
+        monkeypatch.setattr(restore_policies, "MOST_IN_TREE", 2)
+        monkeypatch.setattr(restore_policies, "ENTRIES_PER_PAGE", 1)
+        return draft_of(ana, lost)
+
+    def test_types_are_shown_and_one_is_ticked_whole(self, policies, ana):
+        shown = main(page(ana.get(policies)))
+        assert "All 3 of Settings catalog" in text(shown)
+        assert 'name="policy"' not in shown
+        ana.post(policies, {"scope": "ticked", "type": "configurationPolicies"})
+        assert len(Restore.objects.get().policies) == 3
+        assert "3 policies ticked so far" in text(page(ana.get(policies)))
+
+    def test_what_is_ticked_is_kept_from_page_to_page(self, policies, ana):
+        names = []
+        here = f"{policies}?type=configurationPolicies"
+        for number in (2, 3, 3):
+            shown = page(ana.get(here))
+            (graph_id,) = re.findall(r'name="policy" value="([^"]*)"', shown)
+            names.append(graph_id)
+            here = ana.post(here, {"shown": graph_id, "policy": graph_id, "to": number}).headers["Location"]
+            assert here == f"{policies}?type=configurationPolicies&page={number}"
+        assert sorted(Restore.objects.get().policies) == sorted(set(names))
+        assert f'value="{names[-1]}" data-tick data-picks="#scope-ticked" checked' in page(ana.get(here))
+        ana.post(here, {"shown": names[-1], "to": 1})
+        assert sorted(Restore.objects.get().policies) == sorted(names[:2])
+        ticked = page(ana.get(f"{policies}?ticked=yes"))
+        assert "2 policies" in text(main(ticked))
+        assert ana.post(policies, {"scope": "ticked"}).headers["Location"].endswith("/options/")
+        assert sorted(Restore.objects.get().policies) == sorted(names[:2])
+
+    def test_they_are_found_by_name(self, policies, ana):
+        assert "Gone" in text(main(page(ana.get(f"{policies}?q=gon"))))
+        assert "Nothing matches these filters." in text(page(ana.get(f"{policies}?q=nowhere")))
+
+    def test_everything_can_be_unticked(self, policies, ana):
+        ana.post(policies, {"scope": "ticked", "type": "configurationPolicies"})
+        assert ana.post(policies, {"to": "none"}).headers["Location"] == policies
+        assert Restore.objects.get().policies == []
+        leads_to(
+            page(ana.post(policies, {"scope": "ticked"}), 400),
+            "scope-ticked",
+            "Tick at least one policy, or choose all of them.",
+        )
 
 
 class TestOptions:

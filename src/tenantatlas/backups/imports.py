@@ -139,6 +139,7 @@ def store_imported(
                 policy=policy,
                 defaults={
                     "version": version,
+                    "type_key": version.type_key,
                     "state": EntryState.NEW if created else EntryState.SEEN_AGAIN,
                 },
             )

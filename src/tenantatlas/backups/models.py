@@ -189,16 +189,21 @@ class EntryState(models.TextChoices):
 
 
 class SetEntry(TenantOwned):
-    """One version in one set. A set holds at most one version of a policy."""
+    """One version in one set. A set holds at most one version of a policy.
+
+    `type_key` is the version's: the types of a large set are counted without reading its versions.
+    """
 
     backup_set = models.ForeignKey(BackupSet, on_delete=models.CASCADE, related_name="entries")
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="entries")
+    type_key = models.CharField(max_length=120)
     state = models.CharField(max_length=12, choices=EntryState)
 
     class Meta:
         verbose_name_plural = "set entries"
         constraints = [models.UniqueConstraint(fields=["backup_set", "policy"], name="entry_once_per_set")]
+        indexes = [models.Index(fields=["backup_set", "tenant", "type_key"], name="entries_by_type")]
 
     def __str__(self) -> str:
         return f"{self.backup_set_id}: {self.version_id}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from tenantatlas.accounts.models import User
 from tenantatlas.core.errors import NotFound
@@ -376,7 +376,13 @@ _WORST_FIRST = (
 def set_entries(backup_set: BackupSet) -> QuerySet[SetEntry]:
     """The versions of a set by type and name, ready to be shown."""
     entries = SetEntry.objects.filter(backup_set=backup_set).select_related("version")
-    return entries.order_by("version__type_key", "version__name", "pk")
+    return entries.order_by("type_key", "version__name", "pk")
+
+
+def entries_by_type(entries: QuerySet[SetEntry]) -> dict[str, int]:
+    """How many of these entries are of each type that occurs, by its key."""
+    found = entries.order_by().values_list("type_key").annotate(number=Count("pk"))
+    return dict(found.order_by("type_key"))
 
 
 def find_set(number: int) -> BackupSet:

@@ -265,13 +265,14 @@ def _enter(backup_set: BackupSet, stored: Iterable[Stored]) -> None:
                 backup_set=backup_set,
                 policy_id=one.version.policy_id,
                 version=one.version,
+                type_key=one.version.type_key,
                 state=EntryState.NEW if one.created else EntryState.SEEN_AGAIN,
             )
             for one in stored
         ],
         update_conflicts=True,
         unique_fields=("backup_set", "policy"),
-        update_fields=("version", "state"),
+        update_fields=("version", "type_key", "state"),
     )
 
 

@@ -56,7 +56,7 @@ def _one_version(number: int) -> PolicyVersion:
 def versions_of(backup_set: BackupSet) -> Iterator[PolicyVersion]:
     """Every version of the set, by type and id."""
     entries = SetEntry.objects.filter(backup_set=backup_set).select_related("version__tenant")
-    for entry in entries.order_by("version__type_key", "version__graph_id"):
+    for entry in entries.order_by("type_key", "version__graph_id"):
         yield entry.version
 
 

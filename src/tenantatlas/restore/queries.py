@@ -157,15 +157,16 @@ def writes_of(row: RestoreItem) -> list[ShownWrite]:
 
 def types_chosen(params: PreviewParams) -> list[PolicyType]:
     """The policy types of what was chosen, by label."""
-    versions = PolicyVersion.objects.filter(pk=params.version) if params.version else None
-    if versions is None:
-        entered = SetEntry.objects.filter(backup_set_id=params.set)
-        versions = PolicyVersion.objects.filter(pk__in=entered.values("version"))
+    chosen: QuerySet[PolicyVersion] | QuerySet[SetEntry]
+    if params.version:
+        chosen = PolicyVersion.objects.filter(pk=params.version)
+    else:
+        chosen = SetEntry.objects.filter(backup_set_id=params.set)
         if params.types:
-            versions = versions.filter(type_key__in=params.types)
+            chosen = chosen.filter(type_key__in=params.types)
         if params.policies:
-            versions = versions.filter(graph_id__in=params.policies)
-    keys = versions.values_list("type_key", flat=True).distinct()
+            chosen = chosen.filter(version__graph_id__in=params.policies)
+    keys = chosen.values_list("type_key", flat=True).distinct()
     return sorted((get_type(key) for key in keys), key=lambda each: each.label)
 
 

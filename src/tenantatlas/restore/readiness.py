@@ -50,10 +50,10 @@ def versions_chosen(params: PreviewParams) -> list[PolicyVersion]:
         return list(PolicyVersion.objects.filter(pk=params.version))
     entries = SetEntry.objects.filter(backup_set_id=params.set).select_related("version")
     if params.types:
-        entries = entries.filter(version__type_key__in=params.types)
+        entries = entries.filter(type_key__in=params.types)
     if params.policies:
         entries = entries.filter(version__graph_id__in=params.policies)
-    return [entry.version for entry in entries.order_by("version__type_key", "version__name", "pk")]
+    return [entry.version for entry in entries.order_by("type_key", "version__name", "pk")]
 
 
 def _scope(tenant: Tenant, params: PreviewParams) -> Scope:
@@ -85,7 +85,7 @@ def _named(scope: Scope) -> dict[str, dict[str, str]]:
     names = {"groups": {key: name for key, name in group_names(ids["groups"]).items() if name != key}}
     for kind in ("assignmentFilters", "roleScopeTags"):
         captured = SetEntry.objects.filter(
-            backup_set=scope.backup_set, version__type_key=kind, version__graph_id__in=ids[kind]
+            backup_set=scope.backup_set, type_key=kind, version__graph_id__in=ids[kind]
         )
         names[kind] = dict(captured.values_list("version__graph_id", "version__name"))
     return {

@@ -161,12 +161,9 @@ def make_set(
 
 
 def _copy_entries(source: BackupSet, made: BackupSet) -> None:
-    entries = SetEntry.objects.filter(backup_set=source).values_list("policy_id", "version_id")
+    entries = SetEntry.objects.filter(backup_set=source).values("policy_id", "version_id", "type_key")
     SetEntry.objects.bulk_create(
-        [
-            SetEntry(backup_set=made, policy_id=policy_id, version_id=version_id, state=EntryState.SEEN_AGAIN)
-            for policy_id, version_id in entries
-        ],
+        [SetEntry(backup_set=made, state=EntryState.SEEN_AGAIN, **entry) for entry in entries],
         batch_size=500,
     )
 
@@ -222,7 +219,7 @@ def complete_set(
     everything = not backup_set.scope.get("policies")
     with transaction.atomic():
         rows = SetEntry.objects.filter(backup_set=backup_set).values_list(
-            "version__type_key",
+            "type_key",
             "version__graph_id",
             "version__digest",
             "version__blob__size",

@@ -202,7 +202,7 @@ def _merged(before: BackupSet, made: BackupSet, new: dict[str, TypeSummary]) -> 
     """What is said of each type: of the earlier set, of what was captured now, or of both."""
     held = dict(
         SetEntry.objects.filter(backup_set=made)
-        .values_list("version__type_key")
+        .values_list("type_key")
         .annotate(number=Count("pk"))
         .order_by()
     )

@@ -181,9 +181,9 @@ def _recognised(item: RunItem, found: list[Recognised], *, stored: bool) -> Item
 def _summaries(made: BackupSet) -> Iterable[TypeSummary]:
     held = (
         SetEntry.objects.filter(backup_set=made)
-        .values_list("version__type_key")
+        .values_list("type_key")
         .annotate(number=Count("pk"))
-        .order_by("version__type_key")
+        .order_by("type_key")
     )
     for type_key, number in held:
         yield TypeSummary(type_key=type_key, status=ReadStatus.COMPLETE, listed=number, captured=number)

@@ -87,7 +87,7 @@ class VerifyBackup(OfOneSet):
         """Compare the set with its own fingerprint: an entry that was lost or exchanged shows there."""
         backup_set = find_set(ctx.params.set)
         entries = SetEntry.objects.filter(backup_set=backup_set)
-        states = entries.values_list("version__type_key", "version__graph_id", "version__digest")
+        states = entries.values_list("type_key", "version__graph_id", "version__digest")
         if backup_set.fingerprint and fingerprint_of(states) != backup_set.fingerprint:
             ctx.mark_incomplete(
                 StorageFailed.code,

@@ -1,10 +1,9 @@
-"""The first steps of a restore: where from, which policies, with which options."""
+"""Where to restore from, and with which options; which policies is a step of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -12,21 +11,17 @@ from django.views.decorators.http import require_http_methods
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.models import SetEntry, SetStatus
-from tenantatlas.backups.queries import find_set, find_version, set_entries, set_list, set_row
+from tenantatlas.backups.queries import find_version, set_list, set_row
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.json import Json
 from tenantatlas.policies.model import PolicyType, RestoreMode
-from tenantatlas.policies.registry import get_type
 from tenantatlas.restore import queries, services
 from tenantatlas.restore.models import Restore
 from tenantatlas.restore.params import PreviewParams
 from tenantatlas.restore.world import Assignments, Existing
-from tenantatlas.tenants.permissions import Held, Need
-from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web import filters
 from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
-from tenantatlas.web.words import platform_words
 
 from .restore_frame import draft_of, save, show_step
 
@@ -125,115 +120,6 @@ def _begin_with_version(request: TenantRequest, number: int, draft: Restore | No
         params = PreviewParams(set=entry.backup_set_id, policies=(version.graph_id,), version=version.pk)
         draft = services.save_draft(request.tenant, params, actor=request.user, restore=draft)
     return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
-
-
-# ── Policies ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@require_http_methods(["GET", "POST"])
-def restore_policies(request: TenantRequest, restore_id: int) -> HttpResponse:
-    """Which policies of the set."""
-    require(request, Capability.RESTORE_PREVIEW)
-    draft = draft_of(restore_id)
-    entries = list(set_entries(find_set(draft.backup_set_id)).select_related("version", "policy"))
-    problems = []
-    if request.method == "POST":
-        everything = request.POST.get("scope") == "all"
-        ticked = () if everything else _ticked(request, entries)
-        if everything or ticked:
-            save(request, draft, types=(), policies=ticked, version=0)
-            return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
-        problems = [Problem(field="scope-ticked", message="Tick at least one policy, or choose all of them.")]
-    chosen = set(draft.policies)
-    groups = list(_by_type(request, entries, chosen))
-    parts = {
-        "Policies": [group for group in groups if not group.foundation],
-        "Foundations: other policies refer to these": [group for group in groups if group.foundation],
-    }
-    context: dict[str, Json] = {
-        "restore": draft,
-        "parts": [(title, members) for title, members in parts.items() if members],
-        "total": len(entries),
-        "only_ticked": bool(chosen or problems),
-    }
-    return show_step(request, "Policies", context, problems=problems)
-
-
-def _ticked(request: TenantRequest, entries: Iterable[SetEntry]) -> tuple[str, ...]:
-    """The policies ticked one by one, and those of the types ticked whole; what is not there is dropped."""
-    singly, whole = set(request.POST.getlist("policy")), set(request.POST.getlist("type"))
-    versions = [entry.version for entry in entries]
-    return tuple(each.graph_id for each in versions if each.graph_id in singly or each.type_key in whole)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlatformGroup:
-    """The policies of one type for one platform, each with whether it is ticked."""
-
-    label: str
-    entries: tuple[tuple[SetEntry, bool], ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TypeGroup:
-    """The policies of one type in the set; `obstacle` says why none of them can be put back."""
-
-    key: str
-    label: str
-    foundation: bool
-    obstacle: str
-    note: str
-    lacking: tuple[str, ...]
-    platforms: tuple[PlatformGroup, ...]
-    count: int
-    ticked: int
-
-
-def _by_type(request: TenantRequest, entries: Iterable[SetEntry], chosen: set[str]) -> Iterator[TypeGroup]:
-    lacking = _lacking_permissions(request)
-    for key, rows in groupby(entries, key=lambda entry: str(entry.version.type_key)):
-        policy_type = get_type(key)
-        mine = [(entry, entry.version.graph_id in chosen) for entry in rows]
-        obstacle, note = _mode_words(policy_type)
-        yield TypeGroup(
-            key=key,
-            label=policy_type.label,
-            foundation=policy_type.foundation,
-            obstacle=obstacle,
-            note=note,
-            lacking=tuple(lacking.get(key, ())),
-            platforms=_by_platform(mine),
-            count=len(mine),
-            ticked=sum(is_ticked for _, is_ticked in mine),
-        )
-
-
-def _by_platform(entries: list[tuple[SetEntry, bool]]) -> tuple[PlatformGroup, ...]:
-    found: dict[str, list[tuple[SetEntry, bool]]] = {}
-    for entry, is_ticked in entries:
-        found.setdefault(platform_words(entry.policy.platform), []).append((entry, is_ticked))
-    return tuple(PlatformGroup(label=label, entries=tuple(found[label])) for label in sorted(found))
-
-
-def _mode_words(policy_type: PolicyType) -> tuple[str, str]:
-    """(why policies of this type cannot be put back, what to know when they are)."""
-    rule = policy_type.restore
-    if rule.mode is RestoreMode.BACKUP_ONLY:
-        return rule.reason or "These are kept, not put back.", ""
-    if rule.mode is RestoreMode.UPDATE_ONLY:
-        return "", rule.reason or "Only updated where they exist."
-    return "", rule.reason
-
-
-def _lacking_permissions(request: TenantRequest) -> dict[str, list[str]]:
-    """The permissions to restore that the newest report misses, by policy type."""
-    report = latest_report(request.tenant)
-    found: dict[str, list[str]] = {}
-    for row in report.rows if report else ():
-        if row["for"] == Need.RESTORE and row["state"] == Held.MISSING:
-            for key in row["types"]:
-                found.setdefault(key, []).append(row["permission"])
-    return found
 
 
 # ── Options ───────────────────────────────────────────────────────────────────────────────────────────────
