@@ -199,9 +199,13 @@ def test_what_policies_use_is_not_recreated_and_the_rest_is_taken_back(restoring
     sim.mutate(narrow, lambda body: body.update(description="Tampered"), collection=FILTERS)
     before = restoring.digests(restoring.capture(types=WITH_FILTERS))
     restore = restoring.preview(backup_set, existing="recreate")
+    assert restoring.actions(restore) == {"Changed": "recreate", "Corporate": "cannot", "User": "unchanged"}
+    (reason,) = restore.items.get(name="Corporate").reasons
+    assert reason["code"] == "in_use"
+    assert "in use by “User”." in reason["message"]
 
-    run = restoring.execute(restore)
-    assert (run.outcome, sim.get(FILTERS, narrow)["description"]) == (Outcome.PARTIALLY_SUCCEEDED, "Tampered")
+    executed(restoring, restore)
+    assert sim.get(FILTERS, narrow)["description"] == "Tampered"
 
     undo = restoring.undo(restore)
     assert restoring.actions(undo) == {"Changed": "update"}

@@ -18,8 +18,9 @@ the policy itself; a circle of policies that must all be created first is refuse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from tenantatlas.core import json
 from tenantatlas.core.json import Json
@@ -55,6 +56,8 @@ from .world import (
     Source,
     placeholder,
 )
+
+_USERS_SHOWN = 3
 
 
 def build_plan(given: PlanInput) -> Plan:
@@ -306,6 +309,10 @@ class _Planner:
         if not steps and way is Action.UPDATE and source.undone is not None and self.given.allow_deletes:
             way = Action.RECREATE
             steps = self._steps(source.policy_type, wanted, live, way)
+        users = self._named_by.get((source.policy_type.key, match.live_id), ())
+        if way is Action.RECREATE and source.policy_type.foundation and users:
+            reason = Reason(code="in_use", message=_in_use(users))
+            return replace(base, action=Action.CANNOT, reasons=(reason,), live_id=match.live_id, wanted=None)
         if not steps:
             what = "What differs cannot be changed in place; recreate it or make a copy."
             reason = Reason(code="no_way", message=what)
@@ -334,6 +341,19 @@ class _Planner:
             wanted=wanted,
         )
 
+    @cached_property
+    def _named_by(self) -> dict[tuple[str, str], list[str]]:
+        """Type and id of what is named in the target now → who names it, of all that was read there."""
+        users: dict[tuple[str, str], list[str]] = {}
+        for type_key, live in self.given.live.items():
+            policy_type = self.types[type_key]
+            for live_id, body in {**live.rows, **live.bodies}.items():
+                for kind, named in {(each.kind, each.id) for each in references.find(policy_type, body)}:
+                    if (kind, named) != (type_key, live_id):
+                        name = str(body.get(policy_type.name_field) or live_id)
+                        users.setdefault((kind, named), []).append(name)
+        return users
+
     def _beside(self, policy_type: PolicyType, wanted: Json) -> tuple[str, ...]:
         rows = self.given.live_of(policy_type.key).rows
         return same_name(policy_type, wanted, rows)
@@ -351,6 +371,13 @@ class _Planner:
         if steps and wanted.get("assignments"):
             steps = (*steps, *writes.assign_steps(ctx))
         return steps
+
+
+def _in_use(users: Iterable[str]) -> str:
+    names = sorted(users)
+    shown = ", ".join(f"“{name}”" for name in names[:_USERS_SHOWN])
+    more = f" and {len(names) - _USERS_SHOWN} more" if len(names) > _USERS_SHOWN else ""
+    return f"Graph does not delete what is in use by {shown}{more}. Update it in place, or make a copy."
 
 
 class _NamesTaken:
