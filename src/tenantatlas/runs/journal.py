@@ -242,18 +242,25 @@ def put_aside(run_id: int, *, dispatch: int, reason: str, until: datetime | None
     with transaction.atomic():
         ours = _runs().filter(pk=run_id, dispatch=dispatch, status__in=_OPEN)
         if not ours.update(
-            status=RunStatus.QUEUED,
-            dispatch=F("dispatch") + 1,
-            worker="",
-            waiting_reason=reason,
-            waiting_until=until,
-            dispatched_at=clock.now(),
+            **_queued_anew(reason=reason, until=until),
             **_throttled_since(reason),
         ):
             return False
         tell_wait(run_id, reason=reason, until=until)
         admit_next(_runs().filter(pk=run_id).values_list("tenant_id", flat=True).get())
     return True
+
+
+def _queued_anew(*, reason: str = "", until: datetime | None = None) -> dict[str, Any]:
+    """What a run becomes that its worker does not have any more: whoever still works it is fenced."""
+    return {
+        "status": RunStatus.QUEUED,
+        "dispatch": F("dispatch") + 1,
+        "worker": "",
+        "waiting_reason": reason,
+        "waiting_until": until,
+        "dispatched_at": clock.now(),
+    }
 
 
 def _throttled_since(reason: str) -> dict[str, Any]:
@@ -272,13 +279,8 @@ def note_breakdown(run_id: int, *, dispatch: int, why: str) -> int:
     with transaction.atomic():
         ours = _runs().filter(pk=run_id, dispatch=dispatch, status__in=_OPEN)
         if not ours.update(
-            status=RunStatus.QUEUED,
-            dispatch=F("dispatch") + 1,
-            worker="",
+            **_queued_anew(),
             breakdowns=F("breakdowns") + 1,
-            waiting_reason="",
-            waiting_until=None,
-            dispatched_at=clock.now(),
         ):
             return 0
         number: int = _runs().filter(pk=run_id).values_list("breakdowns", flat=True).get()
@@ -291,13 +293,8 @@ def rescue_run(run_id: int, *, dispatch: int, why: str) -> bool:
     with transaction.atomic():
         lost = _runs().filter(pk=run_id, dispatch=dispatch, status=RunStatus.RUNNING)
         if not lost.update(
-            status=RunStatus.QUEUED,
-            dispatch=F("dispatch") + 1,
-            worker="",
+            **_queued_anew(),
             stalls=F("stalls") + 1,
-            waiting_reason="",
-            waiting_until=None,
-            dispatched_at=clock.now(),
         ):
             return False
         tell_timeline_of(run_id, EventKind.RESCUED, why)
