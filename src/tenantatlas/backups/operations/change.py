@@ -21,12 +21,12 @@ from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.inventory.models import ReadStatus
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import OperationRun, RunItem
-from tenantatlas.runs.registry import ItemResult, ItemSpec, Operation, RunContext, operation
+from tenantatlas.runs.registry import ItemResult, ItemSpec, RunContext, operation
 from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.scope import tenant_scope
 
 from .capture import CaptureParams, IntoSet, complete_set, make_set, scope_of
-from .sets import captured_set
+from .sets import OfCapturedSet, captured_set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +43,10 @@ class ChangeParams:
 
 
 @operation("backup_set.add_policies", label="Add policies to a backup set", needs=Capability.BACKUP_RUN)
-class AddPolicies(IntoSet[ChangeParams]):
+class AddPolicies(OfCapturedSet[ChangeParams], IntoSet[ChangeParams]):
     """Captures policies now, into the set that follows the given one. What it held already stays in it."""
 
     params_type = ChangeParams
-
-    def target(self, params: ChangeParams) -> str:
-        """The set."""
-        return str(params.set)
 
     def subject(self, params: ChangeParams, tenant: Tenant) -> str:
         """How many into which set."""
@@ -59,8 +55,8 @@ class AddPolicies(IntoSet[ChangeParams]):
 
     def check(self, params: ChangeParams, tenant: Tenant) -> None:
         """Refuse a set that is not captured, and policies that were never seen."""
+        super().check(params, tenant)
         with tenant_scope(tenant):
-            captured_set(params.set)
             _scope(params)
 
     def scope(self, ctx: RunContext) -> Scope:
@@ -92,15 +88,11 @@ class AddPolicies(IntoSet[ChangeParams]):
 @operation(
     "backup_set.remove_policies", label="Remove policies from a backup set", needs=Capability.BACKUP_DELETE
 )
-class RemovePolicies(Operation[ChangeParams]):
+class RemovePolicies(OfCapturedSet[ChangeParams]):
     """Makes the set that follows the given one, without these policies. Reads our own store only."""
 
     params_type = ChangeParams
     retryable = False
-
-    def target(self, params: ChangeParams) -> str:
-        """The set."""
-        return str(params.set)
 
     def subject(self, params: ChangeParams, tenant: Tenant) -> str:
         """How many from which set."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.models import BackupSet, PolicyVersion, SetEntry, SetStatus
@@ -27,24 +28,38 @@ class SetParams:
     set: int
 
 
-class OfOneSet(Operation[SetParams]):
-    """What is done with a captured set. Reads our own store only."""
+class NamesSet(Protocol):
+    """Params that name a backup set."""
 
-    params_type = SetParams
+    @property
+    def set(self) -> int: ...
 
-    def target(self, params: SetParams) -> str:
+
+P = TypeVar("P", bound=NamesSet)
+
+
+class OfCapturedSet(Operation[P]):
+    """What is aimed at one set whose capture has ended."""
+
+    def target(self, params: P) -> str:
         """The set."""
         return str(params.set)
+
+    def check(self, params: P, tenant: Tenant) -> None:
+        """Refuse a set that is not there, or not captured yet."""
+        with tenant_scope(tenant):
+            captured_set(params.set)
+
+
+class OfOneSet(OfCapturedSet[SetParams]):
+    """What is done with a whole set. Reads our own store only."""
+
+    params_type = SetParams
 
     def subject(self, params: SetParams, tenant: Tenant) -> str:
         """The set's name."""
         with tenant_scope(tenant):
             return find_set(params.set).name
-
-    def check(self, params: SetParams, tenant: Tenant) -> None:
-        """Refuse a set that is not there, or not captured yet."""
-        with tenant_scope(tenant):
-            captured_set(params.set)
 
 
 def captured_set(number: int) -> BackupSet:

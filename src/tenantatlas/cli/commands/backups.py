@@ -33,6 +33,9 @@ from tenantatlas.tenants.queries import tenants_of
 _COLUMNS = ("set", "tenant", "name", "created", "status", "completeness", "kept")
 _LIVE = "live"
 
+PoliciesOption = Annotated[
+    list[str], typer.Option("--policy", metavar="ID", help="By Graph id; again for more.")
+]
 SetArgument = Annotated[str, typer.Argument(metavar="SET", help="The set's number.")]
 
 
@@ -191,7 +194,7 @@ def _taken_in(run: OperationRun) -> dict[str, Json]:
 def add(
     set_: SetArgument,
     *,
-    policy: Annotated[list[str], typer.Option("--policy", metavar="ID", help="By Graph id; again for more.")],
+    policy: PoliciesOption,
     wait: WaitOption = False,
 ) -> None:
     """Capture policies into the set that follows this one; this one stays as it is."""
@@ -203,7 +206,7 @@ def add(
 def remove(
     set_: SetArgument,
     *,
-    policy: Annotated[list[str], typer.Option("--policy", metavar="ID", help="By Graph id; again for more.")],
+    policy: PoliciesOption,
     wait: WaitOption = False,
 ) -> None:
     """Make the set that follows this one, without these policies; this one stays as it is."""
