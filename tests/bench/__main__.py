@@ -18,7 +18,7 @@ from functools import partial
 import tests.processes  # noqa: F401 - sets Django up
 from tests.postgres import NoPostgres, fresh_database, server_url
 
-from . import pages, speed, starts
+from . import pages, people, speed, starts
 from .fill import Sizes
 from .table import Row, render
 
@@ -41,7 +41,9 @@ def _storm(database: str, server: str, asked: argparse.Namespace) -> Iterator[Ro
 
 
 def _people(database: str, server: str, asked: argparse.Namespace) -> Iterator[Row]:
-    yield starts.measure_people(database=database, server=server, times=asked.presses)
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(fresh_database(server)) if server else ""
+        yield from people.measure(database=database, url=url, times=asked.presses)
 
 
 def _pages(database: str, server: str, asked: argparse.Namespace) -> Iterator[Row]:
@@ -66,7 +68,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--policies", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=100, help="of the storm")
     parser.add_argument("--starts", type=int, default=200, help="of the dispatch")
-    parser.add_argument("--presses", type=int, default=20, help="of each of the people")
+    parser.add_argument("--presses", type=int, default=20, help="of each of the people, in each way")
     parser.add_argument("--visits", type=int, default=40, help="of each page")
     parser.add_argument("--divide", type=int, default=1, help="how many times fewer rows than promised")
     asked = parser.parse_args()

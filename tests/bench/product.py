@@ -26,6 +26,8 @@ import psycopg
 from tenantatlas.core.ids import stable_id
 
 SLUG = "contoso"
+EMAIL = "otto@contoso.example"
+PASSWORD = "a long sentence of the benchmarks"
 GUID = stable_id("bench tenant")
 LATENCY_SECONDS = 0.2
 _CLIENT_ID = stable_id("bench app")
@@ -93,6 +95,21 @@ class Product:
             self.run("directory", "sync", "-t", SLUG, "--wait")
             yield Worker(process.pid)
 
+    @contextlib.contextmanager
+    def served(self) -> Iterator[str]:
+        """The pages and a worker for the block; their address.
+
+        One process on the embedded database, one for each on a server.
+        """
+        port, _ = free_ports()
+        with contextlib.ExitStack() as stack:
+            if self.database_url:
+                stack.enter_context(self._process("worker"))
+            command = "web" if self.database_url else "serve"
+            process = stack.enter_context(self._process(command, "--port", str(port)))
+            self._wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+
     def _environment(self) -> dict[str, str]:
         clean = {
             name: value for name, value in os.environ.items() if not name.startswith(("ATLAS_", "DJANGO_"))
@@ -141,17 +158,18 @@ class Product:
         port, control = self.ports
         arguments = ("--port", str(port), "--control-port", str(control), "--state", self.home / "simulator")
         with self._process("simulator", *arguments) as process:
-            self._wait_until_ready(process)
+            self._wait_for(control, process)
             self.ask("POST", "/settings", {"latency": LATENCY_SECONDS})
             yield
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_for(self, port: int, process: subprocess.Popen[bytes]) -> None:
+        """Until the process listens there."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports[1]), 1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return
             time.sleep(0.05)
-        raise AssertionError(f"the simulator did not start; see {self.home / 'simulator.out'}")
+        raise AssertionError(f"a process did not start; its output is in {self.home}")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control port."""
@@ -193,12 +211,12 @@ class Product:
     def connect(self) -> None:
         """The first owner, and the tenant."""
         password, secret = self.home / "password", self.home / "client-secret"
-        password.write_text("a long sentence of the benchmarks")
+        password.write_text(PASSWORD)
         secret.write_text(_CLIENT_SECRET)
         self.ask("POST", "/tenants", {"guid": GUID, "name": "Contoso"})
         self.ask("POST", f"/tenants/{GUID}/apps", {"client_id": _CLIENT_ID, "secret": _CLIENT_SECRET})
         self.ask("POST", f"/tenants/{GUID}/profile", {"autopatch": True})
-        self.run("init", "--admin-email", "otto@contoso.example", "--admin-password-file", password)
+        self.run("init", "--admin-email", EMAIL, "--admin-password-file", password)
         self.run(
             *("tenants", "add", SLUG, "--name", "Contoso", "--tenant-id", GUID, "--client-id", _CLIENT_ID),
             *("--client-secret-file", secret, "--cloud", "custom", "--graph-url", self.graph_url),

@@ -8,12 +8,10 @@ import multiprocessing
 from tests.processes import templates
 
 from . import workers
-from .table import Row, milliseconds, percentile
+from .table import Row, milliseconds
 
 PROCESSES = THREADS = 8
 _MOST_DISPATCH_SECONDS = 0.5
-PEOPLE = 20
-_MOST_START_SECONDS = 0.1
 
 
 def measure_dispatch(*, database: str, server: str, starts: int) -> Row:
@@ -59,19 +57,4 @@ def measure_storm(*, database: str, server: str, rounds: int) -> Row:
         result=milliseconds(took),
         target="one run each time",
         details=f"{PROCESSES * THREADS - 1} callers are handed it, in {PROCESSES} processes",
-    )
-
-
-def measure_people(*, database: str, server: str, times: int) -> Row:
-    """Twenty people start work of their own in the browser at the same moment, again and again."""
-    with templates(server) as make, make() as install:
-        took = install.call(workers.press, PEOPLE, times)
-    slow = percentile(took, 0.95)
-    return Row(
-        what=f"start in the browser, {PEOPLE} people at once, {times} times each",
-        database=database,
-        result=f"p95 {slow * 1000:.0f} ms, {milliseconds(took)}",
-        target=f"p95 ≤ {_MOST_START_SECONDS * 1000:.0f} ms",
-        details="the whole request, in one process",
-        missed=slow > _MOST_START_SECONDS,
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.db import connections
-from django.test import Client
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.accounts.models import User
@@ -76,32 +73,6 @@ def _start(number: int, trigger: Trigger) -> tuple[OperationRun, bool]:
         actor=User.objects.get(email="ana@contoso.example"),
         trigger=trigger,
     )
-
-
-def press(people: int, times: int) -> list[float]:
-    """So many people press *Back up* at once, so many times each; the seconds that each press took."""
-    ana = User.objects.get(email="ana@contoso.example")
-    clients = [Client(SERVER_NAME="localhost") for _ in range(people)]
-    for client in clients:
-        client.force_login(ana)
-    together = threading.Barrier(people)
-
-    def one(number: int) -> list[float]:
-        took = []
-        together.wait(_PATIENCE_SECONDS)
-        try:
-            for time_ in range(times):
-                began = time.monotonic()
-                form = {"name": f"Set {number} {time_}"}
-                answer = clients[number].post("/t/contoso/policies/backup/", form)
-                took.append(time.monotonic() - began)
-                assert answer.status_code == HTTPStatus.FOUND, answer.content[:500]
-        finally:
-            connections.close_all()
-        return took
-
-    with ThreadPoolExecutor(people) as pool:
-        return [seconds for took in pool.map(one, range(people)) for seconds in took]
 
 
 def serve(told: Queue, ready: Any, over: Any) -> None:
