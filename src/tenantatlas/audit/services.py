@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from tenantatlas.core import clock
 from tenantatlas.core.log import redact_text
@@ -26,18 +25,18 @@ def record_event(
     """Append an entry to the tenant's chain, in the caller's transaction: both happen or neither does.
 
     Entries of one chain are appended one at a time, on both databases: the first statement takes the head's
-    row lock.
+    row lock, on SQLite the transaction itself the only right to write.
     """
     with transaction.atomic(savepoint=False):
         chain = tenant_id or 0
         heads = ChainHead.objects.filter(chain=chain)
-        if not heads.update(sequence=F("sequence") + 1):
+        head = heads.select_for_update().first()
+        if head is None:
             ChainHead.objects.bulk_create([ChainHead(chain=chain)], ignore_conflicts=True)
-            heads.update(sequence=F("sequence") + 1)
-        head = heads.get()
+            head = heads.select_for_update().get()
         entry = AuditEntry(
             tenant_id=tenant_id,
-            sequence=head.sequence,
+            sequence=head.sequence + 1,
             at=clock.now(),
             actor_id=actor_id,
             actor_name=redact_text(plain(actor_name))[:254],
@@ -48,5 +47,5 @@ def record_event(
         )
         entry.digest = entry_digest(entry)
         entry.save(force_insert=True)
-        heads.update(digest=entry.digest)
+        heads.update(sequence=entry.sequence, digest=entry.digest)
     return entry
