@@ -21,6 +21,9 @@ from .postgres import NoPostgres, server_url
 
 pytest_plugins = ("tests.canary",)
 
+#: The fixtures behind which the session's database is.
+_DATABASES = frozenset({"db", "transactional_db", "make_install"})
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
@@ -100,16 +103,15 @@ def cast(db: None):  # noqa: ARG001 - opens the database
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL only the tests that open the database: the others have passed already."""
+    """On PostgreSQL only the tests that use the session's database: the others have passed already."""
     if os.environ.get("ATLAS_TEST_DATABASE") != "postgresql":
         return
-    kept = [item for item in items if _opens_the_database(item)]
+    kept = [item for item in items if _uses_the_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 
 
-def _opens_the_database(item: pytest.Item) -> bool:
+def _uses_the_database(item: pytest.Item) -> bool:
+    """In this process, or in an install of its own on the same server."""
     named = getattr(item, "fixturenames", ())
-    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(
-        named
-    )
+    return item.get_closest_marker("django_db") is not None or not _DATABASES.isdisjoint(named)

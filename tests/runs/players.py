@@ -121,6 +121,23 @@ def storm(threads: int, rounds: int, together, between) -> list[list[tuple[int, 
     return results
 
 
+def start_before_any_worker(threads: int) -> list[dict]:
+    """So many people start work at once, half of them the same, where the engine has no store yet."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS {engine.SCHEMA} CASCADE")
+    together = threading.Barrier(threads)
+
+    def start(number: int) -> int:
+        together.wait(60)
+        try:
+            return begin(params={"names": [f"number {max(number, threads // 2)}"]})[0]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return [tell(run_id) for run_id in set(pool.map(start, range(threads)))]
+
+
 def serve(run_id: int, *, operation_waits: bool = True) -> dict:
     """Be a server: a worker that drains at SIGTERM, tells with a file when it is up, and then what became."""
     home = Path(settings.ATLAS_HOME)

@@ -33,3 +33,10 @@ def test_64_identical_starts_are_one_run(install):
 @pytest.mark.deep
 def test_64_identical_starts_are_one_run_a_hundred_times(install):
     storm(install, rounds=100)
+
+
+@pytest.mark.usefixtures("needs_postgresql")
+def test_starts_before_any_worker_do_not_wait_for_each_other(install):
+    runs = install.call(players.start_before_any_worker, 12)
+    assert len(runs) == 6
+    assert {run["status"] for run in runs} == {"queued"}

@@ -6,6 +6,7 @@ Another engine fits behind these functions. The engine is imported only where a 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _prepared: set[str] = set()
+_preparing = threading.Lock()
 
 
 def hand_over_new(run: OperationRun) -> None:
@@ -71,11 +73,17 @@ def hand_over(run: OperationRun) -> bool:
 
 
 def prepare() -> None:
-    """See to it that the engine's store exists, once per process and database."""
+    """See to it that the engine's store exists, once per process and database.
+
+    Call outside of a transaction: on PostgreSQL the building of the store waits for all others to end, and
+    those that wait for a lock of this one never would.
+    """
     from . import engine
 
     name = str(connection.settings_dict["NAME"])
-    if name not in _prepared:
+    if name in _prepared:
+        return
+    with _preparing:
         if not engine.store_is_prepared():
             engine.prepare_store()
         _prepared.add(name)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
-
-from django.db import transaction
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock, ids
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from tenantatlas.accounts.models import User
     from tenantatlas.core.json import Json
     from tenantatlas.tenants.models import Tenant
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 
@@ -75,7 +75,7 @@ def start_run(
         parent=parent,
         context=context or {},
     )
-    return journal.open_run(new, and_then=dispatch.hand_over_new)
+    return _open(new, and_then=dispatch.hand_over_new)
 
 
 def _authorise(op: registry.Operation[Any], *, tenant: Tenant, actor: User | None, trigger: Trigger) -> None:
@@ -149,7 +149,16 @@ def retry_failed_items(
         journal.copy_failed_items(run, child)
         dispatch.hand_over_new(child)
 
-    return journal.open_run(new, and_then=complete)
+    return _open(new, and_then=complete)
+
+
+def _open(new: NewRun, *, and_then: Callable[[OperationRun], None]) -> tuple[OperationRun, bool]:
+    """The run, made and handed over in one transaction, before which the engine is made ready."""
+    try:
+        dispatch.prepare()
+    except Exception:
+        log.exception("engine_not_prepared")  # the hand-over tries again, and ends the run with the reason
+    return journal.open_run(new, and_then=and_then)
 
 
 def check_may_run_again(run: OperationRun) -> None:
@@ -231,9 +240,8 @@ def worker_alive() -> bool:
 
 
 def prepare_engine() -> None:
-    """Create or upgrade the engine's own tables; part of migrating."""
-    with transaction.atomic():
-        dispatch.prepare()
+    """Create the engine's own tables where they are not there yet; part of setting up and of migrating."""
+    dispatch.prepare()
 
 
 def _fresh(run: OperationRun) -> OperationRun:

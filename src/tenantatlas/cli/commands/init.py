@@ -10,6 +10,7 @@ from django.conf import settings
 
 from tenantatlas.cli.files import read_secret_file
 from tenantatlas.cli.output import note, print_object
+from tenantatlas.runs.services import prepare_engine
 from tenantatlas.tenants.install import set_up
 
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
         """Set up this install: database, key, session secret and its first owner."""
         password = read_secret_file(admin_password_file, what="password file")
         owner = set_up(email=admin_email, password=password)
+        prepare_engine()
         print_object(
             {
                 "owner": owner.email,

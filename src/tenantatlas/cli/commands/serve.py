@@ -18,7 +18,7 @@ from django.db import connection
 
 from tenantatlas.cli.output import note
 from tenantatlas.core.errors import Conflict, InputError
-from tenantatlas.runs.services import end_now, launch_worker, stop_worker
+from tenantatlas.runs.services import end_now, launch_worker, prepare_engine, stop_worker
 from tenantatlas.tenants.install import make_secret_file, require_ready
 from tenantatlas.tenants.vault import load_key
 
@@ -62,6 +62,7 @@ def _prepare() -> None:
     if not settings.SECRET_KEY:
         make_secret_file()
         settings.SECRET_KEY = settings.ATLAS_SECRET_KEY_FILE.read_text(encoding="ascii").strip()
+    prepare_engine()
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
