@@ -236,7 +236,7 @@ def test_waits_and_silence_are_said_in_words(cast, virtual_clock):
 def test_how_much_waits_and_who_works(cast, history):
     rescue.register_worker("w1", embedded=True)
     depth = monitoring.queue_depth()
-    assert (depth.queued, depth.waiting, depth.running, depth.workers) == (2, 1, 1, 1)
+    assert (depth.queued, depth.waiting, depth.running, monitoring.workers().count()) == (2, 1, 1, 1)
     assert depth.oldest_queued == history["queued"].created_at
     assert queries.run_detail(cast.contoso, history["running"].pk).worker.pk == "w1"
 

@@ -18,12 +18,11 @@ from .models import OPEN, OperationRun, Worker
 
 @dataclass(frozen=True, kw_only=True)
 class QueueDepth:
-    """What waits and who works, over the whole install."""
+    """How much waits and is worked on."""
 
     queued: int
     waiting: int
     running: int
-    workers: int
     oldest_queued: datetime | None
 
 
@@ -45,7 +44,7 @@ def queue_depth(tenant: Tenant | None = None) -> QueueDepth:
         running=Count("pk", filter=Q(status=RunStatus.RUNNING)),
         oldest_queued=Min("created_at", filter=ready),
     )
-    return QueueDepth(workers=workers().count(), **found)
+    return QueueDepth(**found)
 
 
 def has_open_runs() -> bool:
@@ -92,7 +91,7 @@ def metrics_text() -> str:
     by_reason = dict(waiting.values_list("waiting_reason").annotate(number=Count("pk")).order_by())
     silent = (clock.now() - depth.oldest_queued).total_seconds() if depth.oldest_queued else 0.0
     lines = [
-        *_metric("tenantatlas_workers_alive", "Worker processes with a fresh heartbeat.", depth.workers),
+        *_metric("tenantatlas_workers_alive", "Worker processes with a fresh heartbeat.", workers().count()),
         *_metric("tenantatlas_runs_running", "Runs that a worker has in hand.", depth.running),
         *_metric("tenantatlas_runs_queued", "Runs ready to start.", depth.queued),
         *_metric("tenantatlas_oldest_queued_seconds", "How long the oldest ready run has waited.", silent),

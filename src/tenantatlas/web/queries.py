@@ -176,7 +176,7 @@ def standing(tenant: Tenant) -> Standing:
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
-    counted = rows.order_by().values("tenant").annotate(number=Count("pk")).values("number")
+    counted = rows.order_by().values("tenant").annotate(number=Count("*")).values("number")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
