@@ -11,6 +11,7 @@ import hashlib
 import os
 import secrets
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ FORMAT = "tenantatlas-copy-1"
 _MANIFEST = "manifest.json"
 _CHUNK = 1024 * 1024
 _DAMAGED_HINT = "Take another copy: this one is damaged or was not made by `tenantatlas self backup`."
+#: What reading a damaged zip raises; `NotImplementedError` and `RuntimeError` where a member's flag is hit.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, OSError)
 
 
 @dataclass
@@ -108,7 +111,7 @@ class CopyReader:
                     digest.update(chunk)
                     size += len(chunk)
                     yield chunk
-        except (zipfile.BadZipFile, EOFError, KeyError) as error:
+        except _UNREADABLE as error:
             raise self.damaged(f"{name} cannot be read") from error
         if self.facts["members"][name] != {"sha256": digest.hexdigest(), "size": size}:
             raise self.damaged(f"{name} is not what was written")
@@ -138,16 +141,21 @@ class CopyReader:
 @contextlib.contextmanager
 def open_copy(path: Path) -> Iterator[CopyReader]:
     """Read a copy; `InputError` where it is none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
+    with contextlib.ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
             facts = loads(archive.read(_MANIFEST))
             if not isinstance(facts, dict) or facts.get("format") != FORMAT:
                 raise BadJson("The manifest is of another format.")
-            yield CopyReader(archive=archive, facts=facts, path=path)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.", hint="Check the path.") from error
-    except (zipfile.BadZipFile, BadJson, KeyError, EOFError) as error:
-        raise InputError(f"{path} is not a copy of an install.", hint=_DAMAGED_HINT) from error
+        except FileNotFoundError as error:
+            raise InputError(f"There is no file {path}.", hint="Check the path.") from error
+        except PermissionError as error:
+            raise InputError(
+                f"{path} may not be read.", hint="Read it as the user whose file it is."
+            ) from error
+        except (*_UNREADABLE, BadJson) as error:
+            raise InputError(f"{path} is not a copy of an install.", hint=_DAMAGED_HINT) from error
+        yield CopyReader(archive=archive, facts=facts, path=path)
 
 
 def _exists(path: Path) -> Conflict:
