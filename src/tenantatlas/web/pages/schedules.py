@@ -100,6 +100,7 @@ def schedule_detail(request: TenantRequest, schedule_id: int) -> HttpResponse:
         "section": "schedules",
         "schedule": schedule,
         "row": row,
+        "params": {name: value for name, value in schedule.params.items() if value},
         "times": schedule_form.times_of(schedule.cadence, after=clock.now()),
         "promise": queries.hours_in_words(schedule.promise_seconds),
         "page": filters.page_of(request, queries.slot_list(schedule, state=state), PER_PAGE),
