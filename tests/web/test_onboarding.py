@@ -101,6 +101,27 @@ def test_tenants_come_in_pages_and_are_searched(adatum: Tenant, otto: Client, mo
     assert "Nothing matches these filters." in text(page(otto.get("/tenants/?q=nowhere")))
 
 
+@pytest.mark.usefixtures("adatum")
+def test_a_wrong_secret_is_corrected_where_it_was_given(world: World, otto: Client) -> None:
+    right = secret("current")
+    world.simulator.tenant(GUID, name="Adatum").app(APP, secret=right)
+    form = {"purpose": "reader", "client_id": APP, "kind": "secret", "next": f"{SETUP}?step=check"}
+    post(otto, "/t/adatum/connection/app/credential/", **form, secret=secret("mistyped"))
+    post(otto, f"{SETUP}start/", step="check")
+    work_all()
+    refused = page(otto.get(f"{SETUP}?step=check"))
+    assert "The client secret is wrong." in text(main(refused))
+    assert f'<a href="{SETUP}?step=app">Correct the app or its credential</a>' in refused
+    again = page(otto.get(f"{SETUP}?step=app"))
+    assert APP in element(again, "client_id")
+
+    checking = post(otto, "/t/adatum/connection/app/credential/", **form, secret=right)
+    assert current_step(checking) == "Check"
+    post(otto, f"{SETUP}start/", step="check")
+    work_all()
+    assert "Correct the app" not in page(otto.get(f"{SETUP}?step=check"))
+
+
 def test_a_draft_is_found_again_corrected_and_discarded(adatum: Tenant, otto: Client) -> None:
     assert "Go on connecting Adatum" in text(main(page(otto.get("/tenants/"))))
     other = "c0ffee00-0000-4000-8000-00000000000a"

@@ -37,7 +37,10 @@ _LONGEST_WAIT = 30.0
 _REMEMBER_REFUSAL = 60.0
 _AADSTS = re.compile(r"AADSTS(\d+)")
 
-_GIVE_CURRENT = "Give the current one with `tenantatlas tenants update`: the secret's value, not its id."
+_GIVE_CURRENT = (
+    "Give the current one on the Connection page or with `tenantatlas tenants update`: "
+    "the secret's value, not its id."
+)
 _NO_TENANT = "This cloud knows no tenant with that id."
 _CHECK_TENANT = "Check the tenant id, and that the tenant is in the cloud chosen for it."
 _WRONG_CLOUD = "This app registration belongs to another cloud."
@@ -297,7 +300,7 @@ def _credential(target: GraphTarget) -> str | dict[str, str]:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise SignInFailed(
             "The certificate cannot be used: it needs both a certificate and its private key, as PEM.",
-            hint="Give the right file to `tenantatlas tenants update`.",
+            hint="Give the right file on the Connection page or to `tenantatlas tenants update`.",
         ) from None
     given = {"private_key": credential.pem, "public_certificate": credential.pem}
     return {**given, "passphrase": credential.passphrase} if credential.passphrase else given

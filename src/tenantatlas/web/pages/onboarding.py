@@ -49,14 +49,14 @@ _STARTED = tuple(key for keys in OPERATIONS.values() for key in keys)
 
 @require_GET
 def setup(request: TenantRequest) -> HttpResponse:
-    """The step that is asked for; else the first that is not done."""
+    """The step that is asked for; else the first not done. The app can be corrected until it was checked."""
     apps = app_rows()
     latest = _latest_runs()
     done = _done(request.tenant, apps, latest)
     step = filters.chosen(request, "step", STEPS) or next(
         (name for name in STEPS if not done[name]), "backup"
     )
-    if step == "app" and not done["app"]:
+    if step == "app" and not (done["app"] and done["check"]):
         return registration_page(request, Purpose.READER, more=_frame(request, step, done))
     runs = [latest.get(key) for key in OPERATIONS.get(step, ())]
     context: dict[str, Any] = {
