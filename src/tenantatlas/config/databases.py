@@ -21,7 +21,7 @@ def sqlite_database(path: Path, *, synchronous: str = "FULL") -> dict[str, Any]:
     """WAL, every commit on disk before it is acknowledged, write lock taken at the start, 30 s patience."""
     pragmas = (*_SQLITE_PRAGMAS, f"PRAGMA synchronous={synchronous};")
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "tenantatlas.config.sqlite",
         "NAME": str(path),
         "CONN_MAX_AGE": None,
         "ATOMIC_REQUESTS": False,

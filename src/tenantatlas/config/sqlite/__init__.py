@@ -1,0 +1,1 @@
+"""Django's SQLite backend, with turns among the threads that write."""
