@@ -61,6 +61,7 @@ def test_a_restore_is_run_again_with_its_choice(ended, world: World, ana):
     again = follow(world, ana, ended, "again")
     assert (again.parent_id, again.kind, again.mapping) == (ended.pk, "restore", ended.mapping)
     assert "Unchanged 3" in text(page(ana.get(f"{detail(again)}preview/")))
+    assert "There is nothing to restore" in text(page(ana.get(f"{detail(again)}preview/")))
     assert "Policies" in text(page(ana.get(f"{detail(again)}preview/")))
 
 
