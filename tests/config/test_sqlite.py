@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from pytest_django import DjangoDbBlocker
 
 from tenantatlas.config.databases import sqlite_database
 from tenantatlas.config.sqlite import base
-from tenantatlas.config.sqlite.base import Turns
+from tenantatlas.config.sqlite.base import Turns, for_a_person
 
 _PATIENCE = 30.0
 
@@ -32,12 +33,35 @@ def test_a_turn_is_handed_on_in_the_order_of_asking() -> None:
         asked = []
         for number in range(5):
             asked.append(pool.submit(wait, number))
-            while len(turns._waiting) <= number:
+            while len(turns._work) <= number:
                 pass
         turns.pass_on()
         for one in asked:
             one.result(_PATIENCE)
     assert served == list(range(5))
+
+
+def test_a_person_is_served_before_work_that_waits_longer() -> None:
+    turns, served = Turns(), []
+    assert turns.take(_PATIENCE)
+
+    def wait(name: str) -> None:
+        with for_a_person() if name == "person" else contextlib.nullcontext():
+            assert turns.take(_PATIENCE)
+        served.append(name)
+        turns.pass_on()
+
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(wait, "work")]
+        while not turns._work:
+            pass
+        asked.append(pool.submit(wait, "person"))
+        while not turns._people:
+            pass
+        turns.pass_on()
+        for one in asked:
+            one.result(_PATIENCE)
+    assert served == ["person", "work"]
 
 
 def test_who_gives_up_waiting_is_not_handed_the_turn() -> None:

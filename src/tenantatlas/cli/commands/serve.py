@@ -26,7 +26,7 @@ from tenantatlas.tenants.vault import load_key
 _THREADS = 8
 #: A request takes the interpreter from the runs at work at each of its statements; Python's own five
 #: milliseconds each time would be what people wait for.
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0005
 
 HostOption = Annotated[str, typer.Option(metavar="H", help="The address to listen on.")]
 PortOption = Annotated[int, typer.Option(metavar="P", min=1, max=65535, help="The port to listen on.")]

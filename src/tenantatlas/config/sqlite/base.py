@@ -1,4 +1,4 @@
-"""The threads of one process write in the order in which they asked.
+"""The threads of one process write in the order in which they asked, people before runs.
 
 SQLite lets one connection write at a time and has no queue: who finds it busy sleeps and asks again, longer
 each time, so that a transaction of five milliseconds waits for hundred. Here a transaction first takes its
@@ -7,8 +7,10 @@ turn among the threads of this process; other processes are met as ever, within 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -18,12 +20,13 @@ _PATIENCE_SECONDS = 30.0
 
 
 class Turns:
-    """A lock that is handed on in the order of asking."""
+    """A lock that is handed on in the order of asking: to a person's request first, to work then."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._taken = False
-        self._waiting: deque[threading.Event] = deque()
+        self._people: deque[threading.Event] = deque()
+        self._work: deque[threading.Event] = deque()
 
     def take(self, patience: float) -> bool:
         """Wait for the turn, at most so many seconds; whether it was got."""
@@ -32,20 +35,36 @@ class Turns:
                 self._taken = True
                 return True
             called = threading.Event()
-            self._waiting.append(called)
+            waiting = self._people if getattr(_thread, "serves_person", False) else self._work
+            waiting.append(called)
         called.wait(patience)
         with self._guard:
             if not called.is_set():
-                self._waiting.remove(called)
+                waiting.remove(called)
             return called.is_set()
 
     def pass_on(self) -> None:
         """Hand the turn to who has waited longest."""
         with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
+            waiting = self._people or self._work
+            if waiting:
+                waiting.popleft().set()
             else:
                 self._taken = False
+
+
+_thread = threading.local()
+
+
+@contextlib.contextmanager
+def for_a_person() -> Iterator[None]:
+    """What this thread writes within the block, a person waits for."""
+    before = getattr(_thread, "serves_person", False)
+    _thread.serves_person = True
+    try:
+        yield
+    finally:
+        _thread.serves_person = before
 
 
 _turns: dict[str, Turns] = {}
