@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import LiteralString
@@ -84,22 +84,42 @@ class Fleet:
         return dict(rows.fetchall())
 
     def taken_over(self, left: dict[int, int], since: float) -> list[float]:
-        """The seconds until each of these runs was in hand elsewhere."""
+        """The seconds until each of these runs was in hand elsewhere.
+
+        One that ended under its worker after all is not waited for: its last commit was on its way already.
+        """
         waiting, took = dict(left), []
 
         def look() -> bool:
             rows = self.database.execute(
-                "SELECT id, dispatch FROM runs_operationrun WHERE id = ANY(%s) AND status <> 'queued'",
+                "SELECT id, dispatch, status FROM runs_operationrun "
+                "WHERE id = ANY(%s) AND status <> 'queued'",
                 [list(waiting)],
             )
-            for run, dispatch in rows.fetchall():
+            for run, dispatch, status in rows.fetchall():
                 if dispatch > waiting[run]:
-                    del waiting[run]
                     took.append(time.monotonic() - since)
+                elif status != "completed":
+                    continue
+                del waiting[run]
             return not waiting
 
-        wait_until(look)
+        wait_until(look, seen=lambda: self.state_of(waiting))
         return took
+
+    def state_of(self, runs: Iterable[int]) -> object:
+        """What is to be known of runs that nobody takes."""
+        found = self.database.execute(
+            "SELECT id, status, dispatch, worker, waiting_reason, attempts, heartbeat_at, now() "
+            "FROM runs_operationrun WHERE id = ANY(%s)",
+            [list(runs)],
+        )
+        busy = self.database.execute(
+            "SELECT pid, state, wait_event, pg_blocking_pids(pid), left(query, 200) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state <> 'idle'"
+        )
+        workers = self.database.execute("SELECT id, heartbeat_at, stopped_at FROM runs_worker")
+        return found.fetchall(), busy.fetchall(), workers.fetchall()
 
     def kill(self) -> None:
         """One dies in the middle of its work; the others take over, and a new one comes."""
@@ -137,11 +157,11 @@ class Fleet:
         return sum(len(file.read_text().splitlines()) for file in self.install.home.glob("refused-*"))
 
 
-def wait_until(true: Callable[[], bool], patience: float = PATIENCE_SECONDS) -> None:
-    """Look again and again."""
-    until = time.monotonic() + patience
+def wait_until(true: Callable[[], bool], *, seen: Callable[[], object] = tuple) -> None:
+    """Look again and again; where that is in vain, say what was seen."""
+    until = time.monotonic() + PATIENCE_SECONDS
     while not true():
-        assert time.monotonic() < until, "waited in vain"
+        assert time.monotonic() < until, f"waited in vain: {seen()}"
         time.sleep(0.02)
 
 
