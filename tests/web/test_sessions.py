@@ -42,6 +42,8 @@ class TestHowLong:
         assert signed_in(ana), "each act begins the half hour anew"
         virtual_clock.advance(30 * 60)
         assert not signed_in(ana)
+        assert "because nothing was done for half an hour" in text(page(ana.get("/sign-in/")))
+        assert "half an hour" not in text(page(Client().get("/sign-in/")))
 
     def test_a_page_that_renews_itself_is_no_act(self, ana: Client, virtual_clock):
         for _ in range(6):

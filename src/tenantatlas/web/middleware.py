@@ -82,6 +82,7 @@ class SignedIn:
         """Send a stranger to sign-in, with the way back."""
         if request.user.is_authenticated and is_idle(request):
             request.user = AnonymousUser()
+            request.was_idle = True  # type: ignore[attr-defined]  # the sign-in page says so
         request.entered = True  # type: ignore[attr-defined]  # read above
         if request.user.is_authenticated or getattr(view, "open_to_all", False):
             return None

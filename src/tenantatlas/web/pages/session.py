@@ -52,6 +52,7 @@ def next_within_site(request: HttpRequest, fallback: str) -> str:
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The sign-in form. The answer to a wrong password and to an unknown address is the same."""
     context: dict[str, Json] = {"title": "Sign in", "next": next_within_site(request, "/"), "email": ""}
+    context["was_idle"] = getattr(request, "was_idle", False)
     if request.method != "POST":
         return render(request, "web/session/sign_in.html", context)
     email = request.POST.get("email", "")
