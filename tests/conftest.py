@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.db.backends.sqlite3 import base as sqlite
+from hypothesis import settings as hypothesis_settings
 
 from tenantatlas.audit import triggers
 from tenantatlas.core import clock
@@ -20,6 +21,9 @@ from tenantatlas.simulator.transport import SimulatorTransport
 from .postgres import NoPostgres, server_url
 
 pytest_plugins = ("tests.canary",)
+
+#: What `make test-deep` asks for, where a test does not say how many examples it wants.
+hypothesis_settings.register_profile("deep", max_examples=2000, deadline=None)
 
 #: The fixtures behind which the session's database is.
 _DATABASES = frozenset({"db", "transactional_db", "make_install"})
