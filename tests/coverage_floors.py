@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -35,10 +36,12 @@ def package_of(path: str) -> tuple[str, float]:
 def main() -> int:
     """Print the table; exit 1 when a package is below its floor."""
     coverage = Coverage()
+    coverage.load()  # what pytest put together; combining alone would begin without it
     coverage.combine()
-    report = Path(".coverage.json")
-    coverage.json_report(outfile=str(report), ignore_errors=True)
-    files = json.loads(report.read_text(encoding="utf-8"))["files"]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "coverage.json"
+        coverage.json_report(outfile=str(report), ignore_errors=True)
+        files = json.loads(report.read_text(encoding="utf-8"))["files"]
     totals: dict[tuple[str, float], list[int]] = defaultdict(lambda: [0, 0])
     for path, entry in files.items():
         if "/migrations/" in path:

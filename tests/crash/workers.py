@@ -37,7 +37,7 @@ from tests.processes import PATIENCE_SECONDS
 
 from . import policies, tenantstate
 
-SCALE = 50.0
+SCALE = 30.0
 #: W in these tests: what nobody sees after a minute is not there.
 _SETTLE_SECONDS = 60.0
 #: How often one that shall die looks for runs that ended meanwhile (real seconds).
