@@ -9,7 +9,7 @@ import pytest
 
 from tenantatlas.core import json
 from tenantatlas.core.ids import stable_id
-from tenantatlas.policies.canonical import compose
+from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.policies.document import Document
 from tenantatlas.policies.model import NO_FILTER, Step, StepKind
 from tenantatlas.policies.registry import get_type
@@ -28,7 +28,7 @@ from tenantatlas.restore.planned import (
     placeholders_in,
 )
 from tenantatlas.restore.resolve import ids_to_check
-from tenantatlas.restore.world import Existence, Existing, LiveType, PlanInput, Source
+from tenantatlas.restore.world import Existence, Existing, LiveType, PlanInput, Source, Undone
 from tests.simulated import catalog_body, group_target
 
 CATALOG = "configurationPolicies"
@@ -676,6 +676,46 @@ def test_a_default_of_the_tenant_is_changed_in_place_only() -> None:
     for existing in (Existing.UPDATE, Existing.RECREATE, Existing.COPY):
         plan = build_plan(given(policy, live=world, existing=existing, allow_deletes=True))
         assert [(write.kind, write.method) for write in plan.writes] == [("update", "PATCH")]
+
+
+def taken_back(type_key: str, body: dict[str, Any], left: dict[str, Any], **how: bool) -> Source:
+    """A write of the restore that left the object like this."""
+    policy_type = get_type(type_key)
+    undone = Undone(live_id=body["id"], left=digest(policy_type, whole(type_key, left)), **how)
+    return replace(source(type_key, body), undone=undone)
+
+
+def test_what_is_taken_back_and_cannot_change_in_place_is_made_again_where_deletes_are_allowed() -> None:
+    body, now = filter_body(), filter_body(platform="iOS")
+    planned = given(taken_back(FILTERS, body, now), live={FILTERS: live(now)})
+
+    assert why(only(build_plan(planned))) == ["no_way"]
+    plan = build_plan(replace(planned, allow_deletes=True))
+    assert only(plan).action is Action.RECREATE
+    assert [write.method for write in plan.writes] == ["DELETE", "POST"]
+
+
+def test_what_needs_an_object_that_is_removed_is_held() -> None:
+    made = filter_body()
+    target = group_target(PILOT)
+    target["target"] |= {
+        "deviceAndAppManagementAssignmentFilterId": made["id"],
+        "deviceAndAppManagementAssignmentFilterType": "include",
+    }
+    needs = source(CATALOG, catalog_body("Needs it", assignments=[target]))
+    planned = given(
+        taken_back(FILTERS, made, made, remove=True),
+        needs,
+        live={FILTERS: live(made)},
+        checks=HERE,
+        allow_deletes=True,
+    )
+
+    items = {item.name: item for item in build_plan(planned).items}
+
+    assert items["Narrow"].action is Action.REMOVE
+    assert items["Needs it"].action is Action.CANNOT
+    assert any("which is removed" in reason.message for reason in items["Needs it"].reasons)
 
 
 def test_what_cannot_change_in_place_says_so() -> None:
