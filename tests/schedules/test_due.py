@@ -203,6 +203,7 @@ def test_when_a_country_changes_its_rules_a_slot_keeps_its_name():
         (cron("0 2 1 * *", "UTC"), timedelta(days=31)),
         (cron("*/15 * * * *", "UTC"), timedelta(minutes=15)),
         (cron("0 9-17 * * mon-fri", "UTC"), timedelta(hours=64)),
+        (cron("0 2 29 2 *", "UTC"), timedelta(days=4 * 365 + 1)),
     ],
 )
 def test_a_promise_is_the_longest_time_between_two_slots(cadence, promise):

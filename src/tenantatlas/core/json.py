@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +60,8 @@ def _refuse_constant(text: str) -> Json:
 def _object_without_duplicates(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise BadJson(f"The key {key[:80]!r} occurs twice in one object.")
-            seen.add(key)
+        times = Counter(key for key, _ in pairs)
+        raise BadJson(f"The key {times.most_common(1)[0][0][:80]!r} occurs twice in one object.")
     return result
 
 

@@ -348,10 +348,9 @@ class _Planner:
         for type_key, live in self.given.live.items():
             policy_type = self.types[type_key]
             for live_id, body in {**live.rows, **live.bodies}.items():
-                for kind, named in {(each.kind, each.id) for each in references.find(policy_type, body)}:
-                    if (kind, named) != (type_key, live_id):
-                        name = str(body.get(policy_type.name_field) or live_id)
-                        users.setdefault((kind, named), []).append(name)
+                named = {(each.kind, each.id) for each in references.find(policy_type, body)}
+                for used in named - {(type_key, live_id)}:
+                    users.setdefault(used, []).append(str(body.get(policy_type.name_field) or live_id))
         return users
 
     def _beside(self, policy_type: PolicyType, wanted: Json) -> tuple[str, ...]:
