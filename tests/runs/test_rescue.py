@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.db.models.functions import Now
 
 from tenantatlas.core import clock
@@ -187,6 +189,31 @@ def test_runs_of_a_worker_that_is_gone_are_taken_over(run, fake_engine, gone):
     assert (rescued.status, rescued.dispatch, rescued.stalls, rescued.worker) == ("queued", 2, 1, "")
     assert Worker.objects.get(pk="w1").stopped_at is not None
     assert rescue.rescue_lost_runs("w2") == 0
+
+
+@pytest.mark.usefixtures("needs_postgresql")
+@pytest.mark.django_db(transaction=True)
+def test_what_a_lost_worker_has_open_is_ended_and_holds_up_nobody(transactional_cast, fake_engine):
+    run, _ = start_run(
+        "toy.play",
+        tenant=transactional_cast.contoso,
+        params={"names": ["a"]},
+        actor=transactional_cast.ana,
+        trigger=Trigger.PERSON,
+    )
+    worker("w1", silent=3600.0)
+    worker("w2")
+    in_hand_of(run, "w1", silent=1)
+    fake_engine.states[run.pk, 1] = "working"
+    frozen = psycopg.connect(**connection.get_connection_params() | {"application_name": "tenantatlas-w1"})
+    frozen.execute("UPDATE runs_operationrun SET heartbeat_at = now() WHERE id = %s", [run.pk])
+
+    assert rescue.rescue_lost_runs("w2") == 1
+
+    assert fresh(run).dispatch == 2
+    with pytest.raises(psycopg.OperationalError):
+        frozen.commit()
+    frozen.close()
 
 
 def test_a_live_worker_keeps_its_runs(run, fake_engine):

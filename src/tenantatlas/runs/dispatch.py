@@ -127,6 +127,13 @@ def stop() -> bool:
     return engine.stop()
 
 
+def end_sessions_of(worker: str) -> None:
+    """End what a lost worker still has open in the database, with its locks."""
+    from . import engine
+
+    engine.end_sessions_of(worker)
+
+
 def own_worker() -> str:
     """This process's name as a worker; empty when it is none."""
     from . import engine

@@ -25,7 +25,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, WorkflowStatus
 from dbos import _serialization as dbos_serialization
 from dbos._dbos import _get_dbos_instance
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -160,7 +160,7 @@ def _make_store() -> sa.Engine:
     arguments["options"] = f"-c idle_in_transaction_session_timeout={_longest_idle()}"
     return sa.create_engine(
         "postgresql+psycopg://",
-        connect_args={**arguments, **place.get("OPTIONS", {}), "application_name": "tenantatlas-engine"},
+        connect_args={**arguments, **place.get("OPTIONS", {}), "application_name": _session_name()},
         pool_size=_POOL,
         max_overflow=0,
         pool_timeout=30,
@@ -177,13 +177,39 @@ def _longest_idle() -> int:
     return int(settings.ATLAS_LEASE_SECONDS * 500)
 
 
-def _bound_idle(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+def _session_name(worker: str = "") -> str:
+    """What PostgreSQL calls the sessions of a worker, of this process without one named."""
+    return f"tenantatlas-{worker or _process.worker or 'engine'}"
+
+
+def _mark_session(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
     if launched() and connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET idle_in_transaction_session_timeout = {_longest_idle()}")
+            cursor.execute("SELECT set_config('application_name', %s, false)", [_session_name()])
 
 
-connection_created.connect(_bound_idle, dispatch_uid="tenantatlas.runs.engine")
+connection_created.connect(_mark_session, dispatch_uid="tenantatlas.runs.engine")
+
+
+def end_sessions_of(worker: str) -> None:
+    """End what a lost worker still has open in the database, with its locks; what is idle holds none.
+
+    PostgreSQL ends an idle transaction by itself, but not one whose client stopped in the middle of sending
+    a statement: that is active, for as long as the client is frozen.
+    """
+    if _is_sqlite():
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name = %s AND state <> 'idle' "
+                "AND pid <> pg_backend_pid()",
+                [_session_name(worker)],
+            )
+    except ProgrammingError:
+        log.exception("sessions_not_ended", extra={"worker": worker})
 
 
 def _make_client(store: sa.Engine) -> DBOSClient:

@@ -220,8 +220,11 @@ def _rescue(run: OperationRun, *, job: str, worker_lives: bool) -> bool:
 
 
 def _declare_lost_workers() -> None:
-    silent = Now() - timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
-    Worker.objects.filter(stopped_at=None, heartbeat_at__lt=silent).update(stopped_at=Now())
+    since = Now() - timedelta(seconds=settings.ATLAS_LEASE_SECONDS)
+    silent = Worker.objects.filter(stopped_at=None, heartbeat_at__lt=since)
+    for worker in silent.values_list("pk", flat=True):
+        dispatch.end_sessions_of(worker)
+    silent.update(stopped_at=Now())
 
 
 # ── What is old ───────────────────────────────────────────────────────────────────────────────────────────
