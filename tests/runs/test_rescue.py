@@ -48,12 +48,16 @@ def fake_engine(monkeypatch):
     return fake
 
 
-@pytest.fixture
-def run(cast):
+def begin(cast):
     made, _ = start_run(
         "toy.play", tenant=cast.contoso, params={"names": ["a"]}, actor=cast.ana, trigger=Trigger.PERSON
     )
     return made
+
+
+@pytest.fixture
+def run(cast):
+    return begin(cast)
 
 
 def change(run, **fields):
@@ -194,13 +198,7 @@ def test_runs_of_a_worker_that_is_gone_are_taken_over(run, fake_engine, gone):
 @pytest.mark.usefixtures("needs_postgresql")
 @pytest.mark.django_db(transaction=True)
 def test_what_a_lost_worker_has_open_is_ended_and_holds_up_nobody(transactional_cast, fake_engine):
-    run, _ = start_run(
-        "toy.play",
-        tenant=transactional_cast.contoso,
-        params={"names": ["a"]},
-        actor=transactional_cast.ana,
-        trigger=Trigger.PERSON,
-    )
+    run = begin(transactional_cast)
     worker("w1", silent=3600.0)
     worker("w2")
     in_hand_of(run, "w1", silent=1)

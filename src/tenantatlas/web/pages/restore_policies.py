@@ -72,12 +72,10 @@ def _chosen(
     onward = "to" not in request.POST
     everything = onward and request.POST.get("scope") == "all"
     ticked = () if everything else _ticked(request, draft, entries, large=large)
-    if everything or ticked:
-        save(request, draft, types=(), policies=ticked, version=0)
-    elif draft.policies and not onward:
-        save(request, draft, types=(), policies=(), version=0)
-    elif onward:
+    if onward and not (everything or ticked):
         return None
+    if everything or ticked or draft.policies:
+        save(request, draft, types=(), policies=ticked, version=0)
     if onward:
         return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
     page = request.POST["to"].removeprefix(NONE)
