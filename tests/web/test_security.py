@@ -81,6 +81,13 @@ def test_signing_in_asks_for_the_code(cast: Cast, recovery_codes: list[str]):
     assert other.post("/sign-in/code/", {"code": recovery_codes[0]}).status_code == 302
 
 
+@pytest.mark.usefixtures("virtual_clock")
+def test_the_cookie_lasts_as_long_as_the_session(cast: Cast):
+    browser = Client()
+    sign_in(browser, cast.ana.email)
+    assert browser.cookies["sessionid"]["max-age"] == 12 * 60 * 60
+
+
 def test_the_second_step_does_not_wait_for_ever_and_not_past_a_new_password(
     cast: Cast, recovery_codes: list[str], virtual_clock
 ):

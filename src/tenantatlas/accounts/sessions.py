@@ -75,10 +75,10 @@ class SessionStore(DatabaseSessions):
         return None if started is None else datetime.fromtimestamp(float(started), tz=clock.now().tzinfo)
 
     def get_expiry_date(self, **_kwargs: Any) -> datetime:
-        """When the session ends, however busy it is."""
-        if self.started_at is None:
-            return clock.now() + LONGEST_OF_NOBODY
-        return self.started_at + LONGEST
+        """When the session ends, however busy it is. A sign-in not saved yet begins now."""
+        if self.started_at is not None:
+            return self.started_at + LONGEST
+        return clock.now() + (LONGEST if SESSION_KEY in self else LONGEST_OF_NOBODY)
 
     def get_expiry_age(self, **_kwargs: Any) -> int:
         """Seconds until then, for the cookie."""
