@@ -512,6 +512,25 @@ def test_what_is_only_checked_must_be_there() -> None:
     assert "could not be looked for" in planned(None).reasons[0].message
 
 
+def test_what_could_not_be_looked_for_is_held_and_never_called_gone() -> None:
+    user = source(ACCESS, access_body(includeUsers=["u"]))
+    group = source(CATALOG, ASSIGNED)
+    unknown = {("users", "u"): Existence.UNKNOWN, ("groups", PILOT): Existence.UNKNOWN}
+    why_not = {"users": "the app that reads is missing User.Read.All."}
+
+    plans = [
+        build_plan(given(user, checks=unknown, unasked=why_not)),
+        build_plan(given(group, checks=unknown, groups={PILOT: "Pilot"})),
+        build_plan(given(group, checks=unknown, **mapped("groups", PILOT, to(PILOT)))),
+    ]
+
+    assert [only(plan).action for plan in plans] == [Action.CANNOT] * 3
+    said = [only(plan).reasons[0].message for plan in plans]
+    assert all("could not be looked for in the tenant" in message for message in said)
+    assert not any("not in the tenant" in message for message in said)
+    assert said[0].endswith("could not be looked for in the tenant: the app that reads is missing User.Read.All.")
+
+
 def test_a_circle_is_named_and_refused() -> None:
     policy_type = get_type(FILTERS)
     reference = replace(get_type(CATALOG).references[0], path="needs", kind="loops", portable=frozenset())

@@ -8,9 +8,13 @@ import pytest
 
 from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
+from tenantatlas.simulator.permissions import READER, WRITER
+from tenantatlas.tenants.models import Purpose
+from tenantatlas.tenants.registration import permissions_for
 from tests.simulated import CATALOG, FILTERS, catalog_body, group_target
 
 from .conftest import Restoring
+from .test_plan import access_body
 
 CATALOG_ONLY = ["configurationPolicies"]
 GROUPS = "/v1.0/groups"
@@ -188,6 +192,31 @@ def test_conditional_access_comes_back_report_only(restoring: Restoring) -> None
     assert any("excludes nobody" in note for note in notes)
     again = restoring.preview(backup_set)
     assert again.counts["writes"] == 0
+
+
+@pytest.mark.parametrize("withheld", ["", "User.Read.All"])
+def test_the_people_that_a_policy_names_are_looked_for_with_the_documented_permissions(
+    restoring: Restoring, withheld: str
+) -> None:
+    sim = restoring.world.sim
+    person = sim.put("/users", {"id": stable_id("user", "Break glass"), "displayName": "Break glass"})
+    body = access_body("Block elsewhere", state="disabled", excludeUsers=[person])
+    policy = sim.put(ACCESS, body)
+    backup_set = restoring.capture(types=["conditionalAccess.policies"])
+    sim.remove(ACCESS, policy)
+    sim.revoke(READER | WRITER)
+    documented = {row.permission for purpose in Purpose for row in permissions_for(purpose)}
+    sim.grant(documented - {withheld})
+
+    item = restoring.preview(backup_set).items.get(name="Block elsewhere")
+
+    if not withheld:
+        assert item.action == "create", item.reasons
+        return
+    assert item.action == "cannot"
+    [reason] = item.reasons
+    assert "could not be looked for in the tenant" in reason["message"]
+    assert "User.Read.All" in reason["message"]
 
 
 def test_what_takes_one_request_at_a_time_is_read_back_together(restoring: Restoring) -> None:

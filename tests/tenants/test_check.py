@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.policies.permissions import lookups
 from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.lifecycle import ItemState, Outcome
 from tenantatlas.runs.registry import get_operation
@@ -25,6 +26,7 @@ def needed():
     names = {"GroupMember.Read.All", "Organization.Read.All"}
     for policy_type in all_types():
         names |= {policy_type.reads[0], *policy_type.writes[:1], *policy_type.writes_also}
+        names |= {any_of[0] for any_of in lookups(policy_type)}
     return names
 
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
 from tenantatlas.core import errors
 from tenantatlas.policies.model import PolicyType
+from tenantatlas.policies.permissions import lookups
 from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.registry import Operation, all_operations
 
@@ -92,9 +93,14 @@ def _policy_types() -> Iterator[str]:
 def _permissions() -> Iterator[str]:
     yield "# Permissions\n"
     yield "Application permissions of Microsoft Graph. Any one named is enough; the first asks for least.\n"
-    yield from _table("policy type", "to back up", "to restore")
+    yield (
+        "*To look up*: before a restore, the reader's app looks in the tenant for what the policies name "
+        "(people, apps …). Without it, a policy that names such a thing is held and says why.\n"
+    )
+    yield from _table("policy type", "to back up", "to restore", "to look up")
     for each in all_types():
-        yield _row(f"`{each.key}`", _any(each.reads), _writes(each))
+        looks = " and ".join(_any(any_of) for any_of in lookups(each))
+        yield _row(f"`{each.key}`", _any(each.reads), _writes(each), looks or "–")
 
 
 def _any(names: tuple[str, ...]) -> str:

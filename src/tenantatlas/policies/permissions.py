@@ -1,12 +1,13 @@
 """Which application permissions the policy types need, and which of those an app has.
 
 A type asks for one of several permissions to read (`reads`), one of several to write (`writes`), and
-sometimes for more besides (`writes_also`).
+sometimes for more besides (`writes_also`). Before a policy is restored, what it names is looked for in the
+target by its id; `LOOKUPS` says what that asks for, so that no type has to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,40 @@ from .model import PolicyType
 
 #: What the directory cache reads, least first.
 DIRECTORY_READS: tuple[str, ...] = ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All")
+
+#: What looking for one of a kind by its id asks for, any one, least first: the permission tables of Graph's
+#: reference for each GET. Empty = no application permission is enough: a person has to be signed in.
+LOOKUPS: Mapping[str, tuple[str, ...]] = {
+    "groups": DIRECTORY_READS,
+    # https://learn.microsoft.com/graph/api/user-get names no User.ReadBasic.All for applications
+    "users": ("User.Read.All", "Directory.Read.All", "User.ReadWrite.All"),
+    "servicePrincipals": ("Application.Read.All", "Directory.Read.All", "Application.ReadWrite.All"),
+    "conditionalAccess.authenticationContexts": (
+        "AuthenticationContext.Read.All",
+        "Policy.Read.ConditionalAccess",
+        "AuthenticationContext.ReadWrite.All",
+    ),
+    "termsOfUse.agreements": (),
+    "mobileApps": ("DeviceManagementApps.Read.All", "DeviceManagementApps.ReadWrite.All"),
+    "derivedCredentials": (
+        "DeviceManagementConfiguration.Read.All",
+        "DeviceManagementConfiguration.ReadWrite.All",
+    ),
+    "groupPolicyDefinitions": (
+        "DeviceManagementConfiguration.Read.All",
+        "DeviceManagementConfiguration.ReadWrite.All",
+    ),
+}
+
+
+def lookups(policy_type: PolicyType) -> tuple[tuple[str, ...], ...]:
+    """Sets of permissions, of each of which looking for what such a policy names needs one.
+
+    What it names of our own types is read with their lists, and groups with the directory: those needs are
+    others' already.
+    """
+    kinds = dict.fromkeys(each.kind for each in policy_type.references if each.kind != "groups")
+    return tuple(dict.fromkeys(found for kind in kinds if (found := LOOKUPS.get(kind, ()))))
 
 
 class Purpose(StrEnum):

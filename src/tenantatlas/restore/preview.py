@@ -20,7 +20,7 @@ from typing import TypeVar
 from tenantatlas.backups.models import PolicyVersion
 from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.services import load_document
-from tenantatlas.core.errors import AtlasError
+from tenantatlas.core.errors import AtlasError, ConsentMissing
 from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.graph.client import GraphClient, stop_waiting_when
@@ -30,6 +30,7 @@ from tenantatlas.inventory.models import ReadStatus
 from tenantatlas.policies.canonical import compose
 from tenantatlas.policies.document import Document
 from tenantatlas.policies.model import PolicyType
+from tenantatlas.policies.permissions import LOOKUPS
 from tenantatlas.policies.registry import all_types, collections, get_type
 from tenantatlas.runs.registry import puts_aside
 from tenantatlas.tenants.models import Tenant
@@ -63,6 +64,7 @@ class _Answers:
 
     documents: Mapping[tuple[str, str], Document | AtlasError] = field(default_factory=dict)
     existence: Mapping[tuple[str, str], Existence] = field(default_factory=dict)
+    unasked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,8 +99,7 @@ class TargetReader:
             mapping=read_mapping(params.mapping) if params.mapping else {},
             successors=_successors(),
         )
-        bodies, checks = self._read_details(given, named)
-        return replace(given, live=bodies, checks=checks)
+        return self._with_details(given, named)
 
     def _chosen(self, each: Chosen) -> Source:
         if each.undone is None:
@@ -153,10 +154,8 @@ class TargetReader:
             for policy_type in read.types
         }
 
-    def _read_details(
-        self, given: PlanInput, named: Mapping[str, frozenset[str]]
-    ) -> tuple[dict[str, LiveType], dict[tuple[str, str], Existence]]:
-        """The matched policies whole, and whether what is named is there."""
+    def _with_details(self, given: PlanInput, named: Mapping[str, frozenset[str]]) -> PlanInput:
+        """With the matched policies whole, and whether what is named is there."""
         wanted = _matched_ids(given)
         checks = _checks(given, named)
         by_family: dict[str, dict[str, frozenset[str]]] = {}
@@ -168,10 +167,13 @@ class TargetReader:
         work += [partial(self._check, family, places) for family, places in checks.items()]
         documents: dict[tuple[str, str], Document | AtlasError] = {}
         existence: dict[tuple[str, str], Existence] = {}
+        unasked: dict[str, str] = {}
         for answers in self._side_by_side(work):
             documents.update(answers.documents)
             existence.update(answers.existence)
-        return _with_bodies(given.live, documents), existence
+            unasked.update(answers.unasked)
+        bodies = _with_bodies(given.live, documents)
+        return replace(given, live=bodies, checks=existence, unasked=unasked)
 
     def _documents(self, wanted: Mapping[str, frozenset[str]]) -> _Answers:
         found: dict[tuple[str, str], Document | AtlasError] = {}
@@ -192,7 +194,14 @@ class TargetReader:
 
     def _check(self, family: str, places: Mapping[str, tuple[str, str]]) -> _Answers:
         answers = check_many(self.client, places, family=family)
-        return _Answers(existence={places[path]: _existence(answer) for path, answer in answers.items()})
+        return _Answers(
+            existence={places[path]: _existence(answer) for path, answer in answers.items()},
+            unasked={
+                places[path][0]: _why_unasked(places[path][0], answer)
+                for path, answer in answers.items()
+                if isinstance(answer, AtlasError)
+            },
+        )
 
     def _side_by_side(self, work: Iterable[Callable[[], T]]) -> list[T]:
         """Do this work in threads that touch Graph only, and give up soon where the run has to stop."""
@@ -271,6 +280,16 @@ def _existence(answer: AtlasError | object) -> Existence:
             raise answer
         return Existence.UNKNOWN
     return Existence.PRESENT if answer else Existence.ABSENT
+
+
+def _why_unasked(kind: str, error: AtlasError) -> str:
+    """Why a kind could not be looked for: of a refusal, the permission that is missing, which Graph may not say."""
+    if not isinstance(error, ConsentMissing):
+        return error.message
+    permissions = LOOKUPS.get(kind, ())
+    if not permissions:
+        return "Microsoft Graph tells it to signed-in people only, never to an app."
+    return f"the app that reads is missing {permissions[0]}."
 
 
 def _with_bodies(

@@ -7,6 +7,7 @@
 | other policy types                | restored with it · same id · the type's rule · else held           |
 | kinds that we only check (apps …) | same id, if one GET found it · else held                           |
 
+What could not be looked for (no permission, no answer) is held, whatever a cache or a mapping says of it.
 *Held* means that the policy cannot be written; *undecided* that a person can change that. Nothing is ever
 replaced by something wider, and what may be left out is for `policies.references` to say.
 """
@@ -99,6 +100,9 @@ class Resolver:
             return _undecided(found, "the mapping leaves it open", need=need)
         if decision.action is MappingAction.DROP:
             return Resolution(kind=found.kind, id=found.id, verdict=Verdict.DROPPED, how="mapping", need=need)
+        if self._is_unknown(found.kind, decision.target):
+            why = f"the mapping says {decision.target}, which {self._not_looked_for(found.kind)}"
+            return _held(found, why, name=decision.name)
         if not self._is_there(found.kind, decision.target):
             return _undecided(
                 found, f"the mapping says {decision.target}, which is not in the tenant", need=need
@@ -108,6 +112,8 @@ class Resolver:
     def _mappable(self, found: Found) -> Resolution:
         if found.kind in self._types and self._given.live_of(found.kind).failed:
             return _held(found, self._given.live_of(found.kind).failed)
+        if self._is_unknown(found.kind, found.id):
+            return _held(found, f"it {self._not_looked_for(found.kind)}", name=self.name_of(found))
         if self._is_there(found.kind, found.id):
             return self._resolved(found, found.id, how="same id")
         name = self.name_of(found)
@@ -141,6 +147,13 @@ class Resolver:
     def _is_there(self, kind: str, graph_id: str) -> bool:
         return graph_id in self._known(kind) or self._given.checks.get((kind, graph_id)) is Existence.PRESENT
 
+    def _is_unknown(self, kind: str, graph_id: str) -> bool:
+        return self._given.checks.get((kind, graph_id)) is Existence.UNKNOWN
+
+    def _not_looked_for(self, kind: str) -> str:
+        why = self._given.unasked.get(kind, "")
+        return "could not be looked for in the tenant" + (f": {why.removesuffix('.')}" if why else "")
+
     def _policy(self, found: Found) -> Resolution:
         live = self._given.live_of(found.kind)
         if live.failed:
@@ -161,7 +174,7 @@ class Resolver:
             return self._resolved(found, found.id, how="same id")
         if answer is Existence.ABSENT:
             return _held(found, "it is not in the tenant")
-        return _held(found, "it could not be looked for in the tenant")
+        return _held(found, f"it {self._not_looked_for(found.kind)}")
 
 
 def describe(found: Found, *, name: str = "") -> str:
@@ -197,7 +210,8 @@ def _undecided(found: Found, why: str, *, need: Need) -> Resolution:
     )
 
 
-def _held(found: Found, why: str) -> Resolution:
+def _held(found: Found, why: str, *, name: str = "") -> Resolution:
+    what = describe(found, name=name)
     return Resolution(
-        kind=found.kind, id=found.id, verdict=Verdict.HELD, message=f"It names {describe(found)}: {why}."
+        kind=found.kind, id=found.id, verdict=Verdict.HELD, message=f"It names {what}: {why}."
     )

@@ -120,6 +120,8 @@ class PlanInput:
     #: (kind, source id) → the name that it had
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     checks: Mapping[tuple[str, str], Existence] = field(default_factory=dict)
+    #: kind → why some of it could not be looked for (`Existence.UNKNOWN`)
+    unasked: Mapping[str, str] = field(default_factory=dict)
     mapping: Decisions = field(default_factory=dict)
     #: item key → the id that an earlier restore gave to that policy
     successors: Mapping[str, str] = field(default_factory=dict)

@@ -17,6 +17,8 @@ from .registry import ItemResult, ItemSpec, Operation, RunContext, operation
 from .retention import all_steps, find_step
 
 _SIGN_IN, _READ, _RESTORE = "sign_in", Need.READ.value, Need.RESTORE.value
+#: What each item looks for: what a restore looks up, only restoring lacks.
+_NEEDS = {_READ: (Need.READ,), _RESTORE: (Need.RESTORE, Need.LOOK_UP)}
 _LANE = "connection"
 _RETENTION_LANE = "retention"
 
@@ -50,7 +52,7 @@ class CheckConnection(Operation[CheckConnectionParams]):
         report = latest_report(ctx.tenant)
         if report is None or report.run_id != ctx.run.pk:
             report = take_report(ctx.tenant, run_id=ctx.run.pk)
-        missing = missing_in(report, Need(item.key))
+        missing = missing_in(report, *_NEEDS[item.key])
         if not missing:
             return ItemResult(key=item.key, state=ItemState.SUCCEEDED, action="complete")
         return ItemResult(

@@ -2,6 +2,7 @@
 
     to read      each type needs one of its `reads`; groups and the organization's name need one of theirs
     to restore   each type needs one of its `writes`, and all of its `writes_also`
+    to look up   before that, the reader's app looks for what the policies name (`policies.permissions.LOOKUPS`)
     too much     whatever no type needs
 
 One row per permission and purpose. `have` names what covers it where that is another, wider permission.
@@ -18,6 +19,7 @@ from tenantatlas.core.errors import AtlasError, SignInFailed
 from tenantatlas.core.json import Json, loads
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.policies.model import PolicyType
+from tenantatlas.policies.permissions import DIRECTORY_READS, lookups
 from tenantatlas.policies.registry import all_types
 
 from .connections import client_with, forget_clients
@@ -30,7 +32,7 @@ _ROLE_CLAIM = "roles"
 
 #: What reading needs besides the policy types' own permissions; any one of each.
 _BESIDES: dict[str, tuple[str, ...]] = {
-    "groups": ("GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"),
+    "groups": DIRECTORY_READS,
     "organization": ("Organization.Read.All", "Directory.Read.All"),
 }
 
@@ -40,6 +42,7 @@ class Need(StrEnum):
 
     READ = "read"
     RESTORE = "restore"
+    LOOK_UP = "look up"
     NOTHING = "nothing"
 
 
@@ -78,16 +81,20 @@ def compare_permissions(
     """What the reader's and the writer's app have, need and have too much of, for these types."""
     reads: dict[tuple[str, ...], list[str]] = {any_of: [name] for name, any_of in _BESIDES.items()}
     writes: dict[tuple[str, ...], list[str]] = {}
+    looks: dict[tuple[str, ...], list[str]] = {}
     for policy_type in types:
         reads.setdefault(policy_type.reads, []).append(policy_type.key)
         for any_of in (policy_type.writes, *((also,) for also in policy_type.writes_also)):
             if any_of:
                 writes.setdefault(any_of, []).append(policy_type.key)
+        for any_of in lookups(policy_type):
+            looks.setdefault(any_of, []).append(policy_type.key)
     rows = [
         *_needed(reads, set(reader), need=Need.READ),
         *_needed(writes, set(writer), need=Need.RESTORE),
+        *_needed(looks, set(reader), need=Need.LOOK_UP),
     ]
-    useful = {name for any_of in (*reads, *writes) for name in any_of}
+    useful = {name for any_of in (*reads, *writes, *looks) for name in any_of}
     too_much = sorted({*reader, *writer} - useful)
     rows += [PermissionRow(permission=name, need=Need.NOTHING, held=Held.TOO_MUCH) for name in too_much]
     return tuple(rows)
@@ -120,13 +127,15 @@ def take_report(tenant: Tenant, *, run_id: int) -> PermissionReport:
     return report
 
 
-def missing_in(report: PermissionReport, need: Need) -> tuple[str, ...]:
-    """The permissions that the report says are missing for this."""
-    return tuple(
+def missing_in(report: PermissionReport, *needs: Need) -> tuple[str, ...]:
+    """The permissions that the report says are missing for this, once each."""
+    wanted = {need.value for need in needs}
+    missing = (
         row["permission"]
         for row in report.rows
-        if row["for"] == need.value and row["state"] == Held.MISSING.value
+        if row["for"] in wanted and row["state"] == Held.MISSING.value
     )
+    return tuple(dict.fromkeys(missing))
 
 
 def _needed(needs: dict[tuple[str, ...], list[str]], roles: set[str], *, need: Need) -> list[PermissionRow]:

@@ -1,6 +1,7 @@
 """What an admin does at Microsoft to register our apps: addresses, commands and permissions. No network.
 
-The reader's app gets what the policy types need to be read; the writer's what restoring needs besides. Both
+The reader's app gets what the policy types need to be read, and to look for what they name before a restore;
+the writer's what restoring needs besides. Both
 lists come from `policies.types`, so that they ask for nothing that no type uses.
 """
 
@@ -45,7 +46,7 @@ class Registration:
 def permissions_for(purpose: Purpose) -> tuple[PermissionRow, ...]:
     """The permissions that the app needs, each with the policy types that ask for it."""
     rows = compare_permissions((), (), all_types())
-    wanted = {Need.READ} if purpose is Purpose.READER else {Need.READ, Need.RESTORE}
+    wanted = {Need.READ, Need.LOOK_UP} if purpose is Purpose.READER else {Need.READ, Need.RESTORE}
     found: dict[str, PermissionRow] = {}
     for row in rows:
         if row.need in wanted and not (row.need is Need.READ and _covered(row.permission, rows, wanted)):

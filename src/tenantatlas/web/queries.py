@@ -121,7 +121,7 @@ def _missing_by_tenant(ids: Sequence[int]) -> dict[int, int]:
 
 def missing_count(report: PermissionReport) -> int:
     """How many permissions are missing, to read or to restore."""
-    return len({*missing_in(report, Need.READ), *missing_in(report, Need.RESTORE)})
+    return len(missing_in(report, Need.READ, Need.RESTORE, Need.LOOK_UP))
 
 
 # ── One tenant's dashboard ────────────────────────────────────────────────────────────────────────────────

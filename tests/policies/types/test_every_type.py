@@ -8,6 +8,7 @@ import pytest
 
 from tenantatlas.policies import canonical, references, registry, writes
 from tenantatlas.policies.model import AssignWrite, RestoreMode, WriteContext
+from tenantatlas.policies.permissions import LOOKUPS
 from tenantatlas.policies.registry import all_types
 
 from .bodies import a_row, composed
@@ -92,6 +93,7 @@ class TestEveryType:
         for reference in policy_type.references:
             if reference.kind in CHECKED_KINDS:
                 assert reference.check.endswith(("{id}", "('{id}')")), reference
+                assert reference.kind in LOOKUPS, reference
             else:
                 assert reference.kind in keys | {"groups", "users"}, reference
 

@@ -67,7 +67,7 @@ def _directory(path: str, entity: str, read: tuple[str, ...]) -> Collection:
 
 COLLECTIONS = (
     _directory("/groups", "group", _GROUPS_READ),
-    _directory("/users", "user", ("User.Read.All", "User.ReadBasic.All", "Directory.Read.All")),
+    _directory("/users", "user", ("User.Read.All", "Directory.Read.All", "User.ReadWrite.All")),
     _directory("/servicePrincipals", "servicePrincipal", _APPS_READ),
     _directory("/applications", "application", _APPS_READ),
     _directory("/directoryObjects", "directoryObject", _GROUPS_READ),

@@ -33,6 +33,7 @@ from .session import next_within_site
 GROUPS = {
     Need.READ.value: "Needed to read and back up",
     Need.RESTORE.value: "Needed to restore",
+    Need.LOOK_UP.value: "Needed to find what policies name, before a restore",
     Need.NOTHING.value: "Granted but not needed",
 }
 #: (days left, tone): the first that fits is how a credential's end is shown.
@@ -126,6 +127,7 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
     for need, tone, what, app in (
         (Need.READ, "danger", "cannot be read", client_id),
         (Need.RESTORE, "warning", "cannot be restored", writer),
+        (Need.LOOK_UP, "warning", "may name what cannot be looked for before a restore", client_id),
     ):
         for row in report.rows:
             if row["for"] == need.value and row["state"] == Held.MISSING.value:
