@@ -528,7 +528,9 @@ def test_what_could_not_be_looked_for_is_held_and_never_called_gone() -> None:
     said = [only(plan).reasons[0].message for plan in plans]
     assert all("could not be looked for in the tenant" in message for message in said)
     assert not any("not in the tenant" in message for message in said)
-    assert said[0].endswith("could not be looked for in the tenant: the app that reads is missing User.Read.All.")
+    assert said[0].endswith(
+        "could not be looked for in the tenant: the app that reads is missing User.Read.All."
+    )
 
 
 def test_a_circle_is_named_and_refused() -> None:

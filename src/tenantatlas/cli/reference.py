@@ -100,7 +100,7 @@ def _permissions() -> Iterator[str]:
     yield from _table("policy type", "to back up", "to restore", "to look up")
     for each in all_types():
         looks = " and ".join(_any(any_of) for any_of in lookups(each))
-        yield _row(f"`{each.key}`", _any(each.reads), _writes(each), looks or "–")
+        yield _row(f"`{each.key}`", _any(each.reads), _writes(each), looks or "none")
 
 
 def _any(names: tuple[str, ...]) -> str:

@@ -283,7 +283,7 @@ def _existence(answer: AtlasError | object) -> Existence:
 
 
 def _why_unasked(kind: str, error: AtlasError) -> str:
-    """Why a kind could not be looked for: of a refusal, the permission that is missing, which Graph may not say."""
+    """Why a kind could not be looked for: of a refusal, the permission, which Graph may not name."""
     if not isinstance(error, ConsentMissing):
         return error.message
     permissions = LOOKUPS.get(kind, ())

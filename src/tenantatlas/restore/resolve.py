@@ -212,6 +212,4 @@ def _undecided(found: Found, why: str, *, need: Need) -> Resolution:
 
 def _held(found: Found, why: str, *, name: str = "") -> Resolution:
     what = describe(found, name=name)
-    return Resolution(
-        kind=found.kind, id=found.id, verdict=Verdict.HELD, message=f"It names {what}: {why}."
-    )
+    return Resolution(kind=found.kind, id=found.id, verdict=Verdict.HELD, message=f"It names {what}: {why}.")

@@ -2,7 +2,7 @@
 
     to read      each type needs one of its `reads`; groups and the organization's name need one of theirs
     to restore   each type needs one of its `writes`, and all of its `writes_also`
-    to look up   before that, the reader's app looks for what the policies name (`policies.permissions.LOOKUPS`)
+    to look up   before that, the reader's app looks for what the policies name, one of each of its `lookups`
     too much     whatever no type needs
 
 One row per permission and purpose. `have` names what covers it where that is another, wider permission.
