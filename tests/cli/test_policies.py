@@ -94,6 +94,21 @@ def test_an_incomplete_backup_leaves_with_three_and_says_why(
     assert "Alpha" in err
 
 
+def test_a_backup_that_reads_nothing_ends_with_the_cause_and_names_it_first(
+    command,
+    world: World,
+    three: list[str],  # noqa: ARG001 - fills the tenant
+) -> None:
+    world.simulator.fault("GET", "configurationPolicies", Status(500), times=0)
+
+    code, (start,), err = command("backup", "-t", "contoso", "--types", TYPES, "--wait")
+
+    assert (code, start["outcome"]) == (7, "failed")
+    first, *_, last = [line for line in err.splitlines() if line.startswith("failed: ")]
+    assert "is partial" not in first
+    assert "is partial" in last
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -339,3 +339,22 @@ def test_conditional_access_is_enabled_by_a_plan_of_its_own(command, world: Worl
     assert (code, done["outcome"]) == (0, "succeeded"), err
     assert [row["state"] for row in world.sim.objects(collection)] == ["enabled"]
     assert command("restore", "enable", number, "--policy", "somebody")[0] == 2
+
+
+def test_a_policy_made_since_the_preview_ends_in_a_conflict(command, backup_set: int, world: World) -> None:  # noqa: F811
+    start = preview(command, backup_set)
+    world.catalog_policy("Lost")
+
+    code, (done,), err = command(
+        "restore",
+        "execute",
+        str(start["restore"]),
+        "--plan",
+        start["plan_sha256"],
+        "--confirm",
+        "contoso",
+        "--wait",
+    )
+
+    assert (code, done["outcome"]) == (6, "failed"), err
+    assert "since the preview" in err

@@ -13,6 +13,7 @@ from tenantatlas.core import errors
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.permissions import lookups
 from tenantatlas.policies.registry import all_types
+from tenantatlas.runs.reasons import AMOUNTS_TO
 from tenantatlas.runs.registry import Operation, all_operations
 
 _MADE = "<!-- Made by `tenantatlas docs build`. -->\n"
@@ -129,6 +130,11 @@ def _errors() -> Iterator[str]:
             f"`{leaf.code}`", sentence, leaf.exit_code, leaf.http_status, "yes" if leaf.retry else "no"
         )
     yield "\nExit code 0 is success, 1 is our bug, 3 finished but incomplete, 8 cancelled."
+    yield "\n## How items of runs end\n"
+    yield "What only items end with, and the exit code of a command with `--wait` whose run failed by it.\n"
+    yield from _table("code", "exit code")
+    for code, error in sorted(AMOUNTS_TO.items(), key=lambda each: (each[1].exit_code, each[0])):
+        yield _row(f"`{code}`", error.exit_code)
 
 
 def _roles() -> Iterator[str]:

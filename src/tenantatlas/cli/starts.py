@@ -1,13 +1,14 @@
 """Starting runs from the command line, and what a start prints.
 
 The object: run, created, status, outcome, counts, and the ids of what the run made (`set`, `restore`).
-With `--wait` the exit code is the outcome's: succeeded 0, partly 3, failed its first failure's (else 1),
-blocked its cause's, cancelled 8. A run that could not be handed over has ended, with or without it.
+With `--wait` the exit code is the outcome's: succeeded 0, partly 3, failed its first cause's (else 1),
+blocked its cause's, cancelled 8; `runs.reasons` says what each failure's code amounts to. A run that could
+not be handed over has ended, with or without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ from tenantatlas.core import errors
 from tenantatlas.core.json import Json
 from tenantatlas.runs.lifecycle import BLOCKING_CODES, Outcome, RunStatus, Trigger, words_of
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.reasons import exit_code_of_failures
 from tenantatlas.runs.services import start_run, work_until_done, worker_alive
 
 from .output import note, print_start
@@ -91,15 +93,8 @@ def exit_code_of(run: OperationRun) -> int:
     if run.outcome in (Outcome.FAILED, Outcome.BLOCKED):
         codes = [failure.get("code", "") for failure in run.failures]
         causes = [code for code in codes if code in BLOCKING_CODES] if run.outcome == Outcome.BLOCKED else []
-        code = next(iter(causes or codes), "")
-        return next((leaf.exit_code for leaf in _leaves(errors.AtlasError) if leaf.code == code), 1)
+        return exit_code_of_failures(causes or codes)
     return 0
-
-
-def _leaves(error: type[errors.AtlasError]) -> Iterator[type[errors.AtlasError]]:
-    for below in error.__subclasses__():
-        yield below
-        yield from _leaves(below)
 
 
 def _sentence(run: OperationRun) -> str:

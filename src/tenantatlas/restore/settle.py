@@ -109,6 +109,8 @@ class NotSeen(AtlasError):
     """The list does not show it."""
 
     code = "not_seen"
+    http_status = 404
+    exit_code = 5
 
 
 def is_gone(outcome: object) -> bool:

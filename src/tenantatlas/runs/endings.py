@@ -36,6 +36,7 @@ from .lifecycle import (
     roll_up,
 )
 from .models import OperationRun
+from .reasons import follows_from_others
 from .registry import Fenced
 
 log = logging.getLogger(__name__)
@@ -231,6 +232,7 @@ def _operations_of(run: OperationRun) -> Iterator[registry.Operation[Any]]:
 
 
 def _failures(run: OperationRun) -> list[dict[str, Json]]:
+    """What stopped the run, then causes, then what follows from them; the most frequent first."""
     rows = (
         items_of(run.pk)
         .filter(state__in=_BAD_ITEMS)
@@ -251,7 +253,7 @@ def _failures(run: OperationRun) -> list[dict[str, Json]]:
         if said and said["code"] not in {row["code"] for row in found}:
             found.insert(0, {**said, "count": 1})
     stopped_by = (run.error or {}).get("code")
-    return sorted(found, key=lambda row: row["code"] != stopped_by)
+    return sorted(found, key=lambda row: (row["code"] != stopped_by, follows_from_others(row["code"])))
 
 
 def _release_writer(run: OperationRun) -> None:
