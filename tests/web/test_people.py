@@ -144,7 +144,7 @@ def test_the_matrix_is_what_is_checked(ana: Client):
     source = page(ana.get("/roles/"))
     for capability in Capability:
         row = source.partition(f"<code>{capability}</code>")[2].partition("</tr>")[0]
-        cells = re.findall(r"<td>(.*?)</td>", row, flags=re.DOTALL)[: len(Role)]
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)[: len(Role)]
         for role, cell in zip(Role, cells, strict=True):
             otherwise = "By grant" if capability in GRANTABLE else "No"
             assert text(cell).removeprefix("✓ ").removeprefix("+ ") == (

@@ -102,3 +102,16 @@ def test_each_page_of_the_navigation_has_a_key_of_its_own():
     keys = [entry.key for group in GROUPS for entry in group]
     assert all(re.fullmatch(r"[a-z]", key) for key in keys)
     assert len({*keys, "v", "t"}) == len(keys) + 2
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=names(TEMPLATES))
+def test_choosing_several_is_ticking(path: Path):
+    """A list in which several are chosen by Ctrl and click loses the choice with one wrong click."""
+    assert not re.search(r"<select[^>]*\smultiple\b", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=names(TEMPLATES))
+def test_a_divider_is_never_alone_at_the_end_of_a_line(path: Path):
+    """It stands in one group with the command after it."""
+    source = path.read_text(encoding="utf-8")
+    assert source.count('class="divider-v"') == source.count('<span class="group"><span class="divider-v"')
