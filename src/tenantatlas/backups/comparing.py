@@ -5,17 +5,20 @@ Apart from `queries` because a comparison reads payloads: it costs time with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field, replace
 
 from tenantatlas.inventory.models import ReadStatus
 from tenantatlas.policies.diff import Difference
+from tenantatlas.policies.succession import pair
 
 from .models import IMPORTED, BackupSet, PolicyVersion, SetStatus, SetType
 from .queries import diff_versions, set_list
+from .succession import made_again
 
 _READ_WHOLE = (ReadStatus.COMPLETE, ReadStatus.UNAVAILABLE)
 _LOOKED_AT = 50
+_Place = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +50,14 @@ def compare_sets(before: BackupSet, after: BackupSet) -> Iterator[SetDifference]
 def moved_between(before: BackupSet, after: BackupSet) -> Iterator[SetDifference]:
     """Every policy that differs, without reading payloads.
 
-    What a set did not read is *unknown*, never removed or added.
+    One that a restore made again is one policy. What a set did not read is *unknown*, never removed or added.
     """
     old, new = _versions(before), _versions(after)
     whole_before, whole_after = _types_read(before), _types_read(after)
-    for place in sorted(old.keys() | new.keys()):
-        was, now = old.get(place), new.get(place)
+    again = _made_again(old.keys(), new.keys())
+    taken = frozenset(again.values())
+    for place in sorted((old.keys() | new.keys()) - taken):
+        was, now = old.get(place), new.get(again.get(place, place))
         if was and now:
             if was.digest != now.digest:
                 yield _difference("changed", before=was, after=now)
@@ -62,6 +67,21 @@ def moved_between(before: BackupSet, after: BackupSet) -> Iterator[SetDifference
         elif was:
             known = _asked_for(after, whole_after, place)
             yield _difference("removed" if known else "unknown", before=was, detail=_why(after, known=known))
+
+
+def _made_again(old: Set[_Place], new: Set[_Place]) -> dict[_Place, _Place]:
+    """Where those policies are that both sets hold, each under another id. No query where none can be."""
+    types = {type_key for type_key, _ in old - new} & {type_key for type_key, _ in new - old}
+    return {
+        (type_key, was): (type_key, now)
+        for type_key, made in (made_again(types) if types else {}).items()
+        for was, now in pair(_of_type(old, type_key), _of_type(new, type_key), made).items()
+        if was != now
+    }
+
+
+def _of_type(places: Iterable[_Place], type_key: str) -> Iterator[str]:
+    return (graph_id for key, graph_id in places if key == type_key)
 
 
 def previous_set(backup_set: BackupSet) -> BackupSet | None:

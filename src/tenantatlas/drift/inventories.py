@@ -1,5 +1,6 @@
 """Two synchronisations of one selection side by side: what the lists tell, without asking Graph.
 
+made again            by a restore: it is the same policy under a new id, and said to be
 on one side only      added or removed, where the other side read the type whole; else not known
 other evidence        changed; the facts that moved are named, the settings are not in a list
 same evidence         the same, as far as lists tell
@@ -15,6 +16,7 @@ from tenantatlas.inventory.observations import Seen, policies_in
 from tenantatlas.policies.diff import Difference, Kind
 from tenantatlas.policies.model import PolicyType, Risk
 from tenantatlas.policies.registry import get_type
+from tenantatlas.policies.succession import Made, pair
 
 from .models import FindingKind, Severity
 from .services import Found
@@ -32,12 +34,15 @@ _FACTS = (
 _SILENT = frozenset({"last_modified"})
 
 
-def compare_reads(before: TypeRead | None, after: TypeRead | None, *, type_key: str) -> Iterator[Found]:
-    """How the policies of one type moved between two readings of it, by id."""
+def compare_reads(
+    before: TypeRead | None, after: TypeRead | None, *, type_key: str, made: Made = ()
+) -> Iterator[Found]:
+    """How the policies of one type moved between two readings of it, by id and by what restores `made`."""
     old, new = (policies_in(read) if read else {} for read in (before, after))
     policy_type = get_type(type_key)
-    for graph_id in sorted(old.keys() | new.keys()):
-        was, now = old.get(graph_id), new.get(graph_id)
+    pairs = pair(old, new, made)
+    for graph_id in sorted((old.keys() | new.keys()) - (set(pairs.values()) - old.keys())):
+        was, now = old.get(graph_id), new.get(pairs.get(graph_id, graph_id))
         if was and now:
             if was.evidence != now.evidence or _moved(was, now):
                 yield _changed(policy_type, was, now)
@@ -72,6 +77,11 @@ def _changed(policy_type: PolicyType, was: Seen, now: Seen) -> Found:
     severity = Severity.HIGH if grew or policy_type.restore.risk is Risk.HIGH else Severity.MEDIUM
     if grew:
         words = "It is assigned more widely than it was."
+    elif was.graph_id != now.graph_id and {one.path for one in moved} <= _SILENT:
+        severity, words = (
+            Severity.LOW,
+            "A restore made it again, under a new id; the lists show it as it was.",
+        )
     elif {one.path for one in moved} <= _SILENT:
         words = "It was changed; a list does not tell in what. Compare a backup set with live to see it."
     else:

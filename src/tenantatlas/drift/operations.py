@@ -11,8 +11,8 @@ With nothing on the earlier side the run is blocked, and says what to do first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from tenantatlas.backups.queries import find_set
 from tenantatlas.backups.reading import PolicyReading, Scope, Taken, graph_id_of, is_gone, policy_item
 from tenantatlas.backups.scopes import scope_of_set
 from tenantatlas.backups.services import load_document
+from tenantatlas.backups.succession import made_again
 from tenantatlas.core.errors import AtlasError, InputError, KeyMissing, NothingToCompare
 from tenantatlas.inventory.listing import CollectionRead, choose_types
 from tenantatlas.inventory.models import Inventory, TypeRead
@@ -35,6 +36,7 @@ from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.policies.diff import differences
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import get_type
+from tenantatlas.policies.succession import Made, pair, renamed
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.models import RunItem
 from tenantatlas.runs.registry import ItemResult, ItemSpec, RunContext, failed_item, operation
@@ -128,13 +130,21 @@ class GenerateDrift(PolicyReading[DriftParams]):
             (version.type_key, version.graph_id): version
             for version in _versions(_set_of(ctx)).filter(type_key__in=held)
         }
-        chosen = [one for one in read.policies if scope.covers(one.policy_type.key, one.graph_id)]
+        known_as = _known_as(ours, read)
+        chosen = [
+            one
+            for one in read.policies
+            if (place := (one.policy_type.key, one.graph_id)) in known_as or scope.covers(*place)
+        ]
         addresses = stage_rows(ctx.tenant, run_id=ctx.run.pk, rows=[one.row.raw for one in chosen])
         for listed, address in zip(chosen, addresses, strict=True):
+            place = (listed.policy_type.key, listed.graph_id)
             spec = policy_item(listed, address)
-            if ours.pop((listed.policy_type.key, listed.graph_id), None) is None:
-                spec = _one_sided(spec.label, listed.policy_type, listed.graph_id, FindingKind.ADDED)
-            yield spec
+            if place not in known_as:
+                yield _one_sided(spec.label, listed.policy_type, listed.graph_id, FindingKind.ADDED)
+                continue
+            ours.pop((place[0], known_as[place]), None)
+            yield replace(spec, payload={**(spec.payload or {}), "held": known_as[place]})
         kind = FindingKind.REMOVED if read.status in READ_WHOLE else FindingKind.UNKNOWN
         for (type_key, graph_id), version in sorted(ours.items(), key=lambda pair: pair[0]):
             yield _one_sided(version.name, held[type_key], graph_id, kind)
@@ -145,21 +155,24 @@ class GenerateDrift(PolicyReading[DriftParams]):
         versions = {
             (version.type_key, version.graph_id): version
             for version in _versions(backup_set)
-            .filter(graph_id__in=[one.graph_id for one in taken])
+            .filter(graph_id__in=[_held_id(one.item) for one in taken])
             .select_related("blob", "tenant")
         }
         results: list[ItemResult] = []
         found: list[Found] = []
+        types = {one.policy_type.key: one.policy_type for one in taken}.values()
         quiet = {
-            policy_type.key: ignored_paths(policy_type.key, [one.graph_id for one in taken])
-            for policy_type in {one.policy_type.key: one.policy_type for one in taken}.values()
+            policy_type.key: ignored_paths(policy_type.key, [_held_id(one.item) for one in taken])
+            for policy_type in types
         }
+        made = made_again({each.kind for policy_type in types for each in policy_type.references})
         for one in taken:
             try:
                 result, finding = _compare(
                     one,
-                    versions[one.policy_type.key, one.graph_id],
-                    ignored=quiet[one.policy_type.key].get(one.graph_id, frozenset()),
+                    versions[one.policy_type.key, _held_id(one.item)],
+                    made=made,
+                    ignored=quiet[one.policy_type.key].get(_held_id(one.item), frozenset()),
                 )
             except KeyMissing:
                 raise
@@ -203,7 +216,7 @@ class GenerateDrift(PolicyReading[DriftParams]):
         finding = Found(
             kind=kind,
             type_key=item.type_key,
-            graph_id=graph_id_of(item.key),
+            graph_id=_held_id(item),
             name=item.label,
             severity=severity_of_presence(policy_type, kind),
             summary=why or summary,
@@ -234,14 +247,14 @@ def _told(backup_set: BackupSet, policy_type: PolicyType, kind: FindingKind) -> 
 
 
 def _compare(
-    taken: Taken, version: PolicyVersion, *, ignored: frozenset[str]
+    taken: Taken, version: PolicyVersion, *, made: Mapping[str, Made], ignored: frozenset[str]
 ) -> tuple[ItemResult, Found | None]:
     policy_type = taken.policy_type
     live = compose(policy_type, taken.document)
     after = digest(policy_type, live)
     before, found = version.digest, None
     if after != before:
-        ours = compose(policy_type, load_document(version))
+        ours = renamed(policy_type, compose(policy_type, load_document(version)), live, made)
         all_changes = differences(policy_type, ours, live)
         changes = tuple(one for one in all_changes if one.path not in ignored)
         if changes:
@@ -249,7 +262,7 @@ def _compare(
             found = Found(
                 kind=FindingKind.CHANGED,
                 type_key=policy_type.key,
-                graph_id=taken.graph_id,
+                graph_id=_held_id(taken.item),
                 name=taken.item.label,
                 severity=severity,
                 summary=summary or f"{len(changes)} difference{'' if len(changes) == 1 else 's'}.",
@@ -296,11 +309,36 @@ def _versions(backup_set: BackupSet) -> QuerySet[PolicyVersion]:
     return PolicyVersion.objects.filter(entries__backup_set=backup_set)
 
 
+def _known_as(ours: Iterable[tuple[str, str]], read: CollectionRead) -> dict[tuple[str, str], str]:
+    """By the place of a policy in the tenant, the id under which the set holds it."""
+    in_set: dict[str, list[str]] = {}
+    for type_key, graph_id in ours:
+        in_set.setdefault(type_key, []).append(graph_id)
+    made = made_again(in_set)
+    return {
+        (policy_type.key, now): was
+        for policy_type in read.types
+        for was, now in pair(
+            in_set.get(policy_type.key, ()),
+            (one.graph_id for one in read.of_type(policy_type)),
+            made.get(policy_type.key, ()),
+        ).items()
+    }
+
+
+def _held_id(item: RunItem) -> str:
+    """The id under which the set holds the policy of this item: another one where a restore made it again."""
+    return str(facts_of(item).get("held") or graph_id_of(item.key))
+
+
 def _known(ctx: RunContext) -> Known:
-    """Of which policies this run knows whether they drifted."""
+    """Of which policies this run knows whether they drifted, under either of their ids."""
     items = ctx.items().exclude(type_key="").exclude(key__startswith="list:")
-    states = items.values_list("type_key", "key", "state")
-    places = {(type_key, graph_id_of(key)): state for type_key, key, state in states}
+    places = {
+        (item.type_key, graph_id): item.state
+        for item in items.only("run", "type_key", "key", "state", "payload")
+        for graph_id in (graph_id_of(item.key), _held_id(item))
+    }
     whole = TypeRead.objects.filter(run_id=ctx.run.pk, status__in=READ_WHOLE)
     return Known(
         policies=frozenset(place for place, state in places.items() if state == ItemState.SUCCEEDED),
@@ -354,7 +392,8 @@ def _reads_of(pair: _Pair, type_key: str) -> tuple[TypeRead | None, TypeRead | N
 
 def _compare_type(ctx: RunContext, item: RunItem) -> ItemResult:
     before, after = _reads_of(_inventories(ctx), item.type_key)
-    found = list(compare_reads(before, after, type_key=item.type_key))
+    made = made_again([item.type_key]).get(item.type_key, ())
+    found = list(compare_reads(before, after, type_key=item.type_key, made=made))
     record_findings(_comparison_of_inventories(ctx), found, run_id=ctx.run.pk)
     if read_whole(before) and read_whole(after):
         return ItemResult(

@@ -9,6 +9,7 @@ from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 
 from tenantatlas.backups.models import BackupSet, SetStatus
 from tenantatlas.backups.queries import set_list
+from tenantatlas.backups.succession import ids_of
 from tenantatlas.core import clock
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
@@ -109,8 +110,8 @@ def finding_facts(one: Finding) -> dict[str, Json]:
 
 
 def findings_of_policy(type_key: str, graph_id: str) -> QuerySet[Finding]:
-    """The findings about one policy, worst first."""
-    return finding_list(types=[type_key]).filter(graph_id=graph_id)
+    """The findings about one policy, worst first, under every id that it had."""
+    return finding_list(types=[type_key]).filter(graph_id__in=ids_of(type_key, graph_id))
 
 
 def _ordered(found: QuerySet[Finding]) -> QuerySet[Finding]:

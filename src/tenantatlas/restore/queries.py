@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -99,6 +99,12 @@ def followers(restore: Restore) -> list[Restore]:
 def planned_items(restore: Restore) -> QuerySet[RestoreItem]:
     """The rows of the plan, in order."""
     return RestoreItem.objects.filter(restore=restore).order_by("position")
+
+
+def made_by_restores(type_keys: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(type, the id that a policy had, the id of what a restore made from it), oldest first."""
+    made = RestoreItem.objects.filter(type_key__in=list(type_keys)).exclude(created_id="")
+    yield from made.order_by("pk").values_list("type_key", "source_id", "created_id")
 
 
 def shown_items(restore: Restore) -> list[ShownItem]:

@@ -10,11 +10,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.backups.succession import ids_of
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, InputError, NotFound
 from tenantatlas.drift import deciding, queries
 from tenantatlas.drift.models import Finding, FindingKind, FindingState, IgnoredSetting
-from tenantatlas.inventory.models import Policy
+from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.web.requests import TenantRequest, require
 
 DAYS = 30
@@ -33,13 +34,20 @@ def finding_detail(request: TenantRequest, finding_id: int) -> HttpResponse:
         "finding": finding,
         "state": state,
         "open": state != FindingState.RESOLVED,
-        "policy": Policy.objects.filter(type_key=finding.type_key, graph_id=finding.graph_id).first(),
+        "policy": _policy_of(finding),
         "sightings": finding.sightings.order_by("-run_id")[:SIGHTINGS],
         "restorable": held and finding.backup_set_id is not None,
         "newer": queries.set_after(finding.found_at) if finding.backup_set_id else None,
         "until": (clock.now() + timedelta(days=DAYS)).date().isoformat(),
     }
     return render(request, "web/drift/finding.html", context)
+
+
+def _policy_of(finding: Finding) -> Policy | None:
+    """The policy as the tenant has it: what a restore made of it, where that is what is there now."""
+    ids = ids_of(finding.type_key, finding.graph_id)
+    found = Policy.objects.filter(type_key=finding.type_key, graph_id__in=ids)
+    return max(found, key=lambda each: (each.presence == Presence.PRESENT, each.pk), default=None)
 
 
 @require_POST

@@ -17,6 +17,7 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups import queries
 from tenantatlas.backups.models import PolicyVersion
 from tenantatlas.backups.services import load_document
+from tenantatlas.backups.succession import ids_of
 from tenantatlas.core import json
 from tenantatlas.core.errors import NotFound, StorageFailed
 from tenantatlas.core.json import Json
@@ -184,10 +185,17 @@ def _number(request: TenantRequest, policy: Policy, name: str) -> int:
 
 
 def _version(policy: Policy, number: int) -> PolicyVersion:
+    """A version of the policy, or of what it was before a restore made it again."""
     found = queries.find_version(number)
-    if found.policy_id != policy.pk:
+    if found.policy_id != policy.pk and not _is_kin(policy, found):
         raise NotFound
     return found
+
+
+def _is_kin(policy: Policy, version: PolicyVersion) -> bool:
+    return version.type_key == policy.type_key and version.graph_id in ids_of(
+        policy.type_key, policy.graph_id
+    )
 
 
 @require_GET
