@@ -106,6 +106,26 @@ def test_nothing_good_is_failed(cast):
     assert (run.outcome, run.failures[0]["count"]) == ("failed", 4)
 
 
+def test_each_message_is_counted_by_itself(cast):
+    said = {"a": "Apps is missing.", **dict.fromkeys("bcd", "Scripts is missing.")}
+    for name, message in said.items():
+        toys.script[name] = raises(Unavailable(message))
+    run = dispatch.run_inline(start(cast))
+    assert [(row["message"], row["count"]) for row in run.failures] == [
+        ("Scripts is missing.", 3),
+        ("Apps is missing.", 1),
+    ]
+
+
+def test_many_messages_end_in_a_number(cast):
+    names = [f"n{number}" for number in range(8)]
+    for name in names:
+        toys.script[name] = raises(Unavailable(f"About {name}."))
+    run = dispatch.run_inline(start(cast, names=names))
+    assert len(run.failures) == 6
+    assert run.failures[-1]["message"] == "3 more items say something else."
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

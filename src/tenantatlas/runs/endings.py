@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Q
 
 from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError
@@ -41,7 +41,10 @@ from .registry import Fenced
 
 log = logging.getLogger(__name__)
 
+#: How many codes a run keeps, how many messages of each, and how many messages are looked at.
 _FAILURES_KEPT = 20
+_MESSAGES_OF_ONE = 5
+_MESSAGES_READ = 200
 _OPEN_ITEMS = [state.value for state in OPEN_ITEM_STATES]
 _BAD_ITEMS = [state.value for state in BAD_ITEM_STATES]
 
@@ -232,28 +235,39 @@ def _operations_of(run: OperationRun) -> Iterator[registry.Operation[Any]]:
 
 
 def _failures(run: OperationRun) -> list[dict[str, Json]]:
-    """What stopped the run, then causes, then what follows from them; the most frequent first."""
-    rows = (
-        items_of(run.pk)
-        .filter(state__in=_BAD_ITEMS)
-        .values("reason")
-        .annotate(count=Count("pk"), message=Min("message"), hint=Max("hint"))
-        .order_by("-count", "reason")[:_FAILURES_KEPT]
-    )
-    found = [
-        {
-            "code": row["reason"] or "failed",
-            "message": row["message"],
-            "hint": row["hint"],
-            "count": row["count"],
-        }
-        for row in rows
-    ]
+    """What stopped the run, then causes, then what follows from them; the most frequent first.
+
+    Of one code, each message is counted by itself.
+    """
+    bad = items_of(run.pk).filter(state__in=_BAD_ITEMS)
+    totals = bad.values("reason").annotate(count=Count("pk")).order_by("-count", "reason")[:_FAILURES_KEPT]
+    by_code = {row["reason"]: row["count"] for row in totals}
+    said_of: dict[str, list[dict[str, Json]]] = {reason: [] for reason in by_code}
+    for row in (
+        bad.values("reason", "message")
+        .annotate(count=Count("pk"), hint=Max("hint"))
+        .order_by("-count", "message")[:_MESSAGES_READ]
+    ):
+        kept = said_of.get(row["reason"])
+        if kept is not None and len(kept) < _MESSAGES_OF_ONE:
+            kept.append(row)
+    found = [each for reason, rows in said_of.items() for each in _said(reason, rows, by_code[reason])]
     for said in (run.incomplete, run.error):
         if said and said["code"] not in {row["code"] for row in found}:
             found.insert(0, {**said, "count": 1})
     stopped_by = (run.error or {}).get("code")
     return sorted(found, key=lambda row: (row["code"] != stopped_by, follows_from_others(row["code"])))
+
+
+def _said(reason: str, rows: list[dict[str, Json]], total: int) -> Iterator[dict[str, Json]]:
+    """The messages of one code, and how many items said something else."""
+    code = reason or "failed"
+    for row in rows:
+        yield {"code": code, "message": row["message"], "hint": row["hint"], "count": row["count"]}
+    rest = total - sum(row["count"] for row in rows)
+    if rest:
+        words = "1 more item says" if rest == 1 else f"{rest} more items say"
+        yield {"code": code, "message": f"{words} something else.", "hint": "See the items.", "count": 1}
 
 
 def _release_writer(run: OperationRun) -> None:
