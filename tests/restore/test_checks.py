@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tenantatlas.backups.models import BackupSet, Blob, SetStatus, SetType
+from tenantatlas.backups.models import BackupSet, Blob, PolicyVersion, SetStatus, SetType
 from tenantatlas.core.errors import Conflict
 from tenantatlas.restore import services
 from tenantatlas.restore.models import Restore, RestoreStatus
@@ -107,6 +107,17 @@ class TestBlocking:
         draft.backup_set.entries.all().delete()
         self.blocked(draft, "nothing_chosen")
 
+    def test_nothing_may_be_written(self, draft: Restore, restoring: Restoring) -> None:
+        restoring.world.sim.revoke([WRITE])
+        restoring.world.work("connection.check")
+        assert f"{WRITE} is missing" in self.blocked(draft, "permission_missing")
+        assert "writer's app" in next(
+            check["hint"] for check in draft.checks if check["code"] == "permission_missing"
+        )
+        restoring.world.sim.grant([WRITE])
+        restoring.world.work("connection.check")
+        assert checked(draft)["permission_missing"][0] == "safe"
+
 
 class TestWarnings:
     def warned(self, draft: Restore, code: str) -> str:
@@ -116,10 +127,19 @@ class TestWarnings:
         assert run.is_open
         return message
 
-    def test_a_missing_permission(self, draft: Restore, restoring: Restoring) -> None:
+    def test_a_permission_that_was_missing_long_ago_does_not_block(
+        self, draft: Restore, restoring: Restoring
+    ) -> None:
         restoring.world.sim.revoke([WRITE])
         restoring.world.work("connection.check")
-        assert f"{WRITE} is missing" in self.warned(draft, "permission_missing")
+        restoring.world.clock.advance(2 * 24 * 3600)
+        assert "check the connection again" in self.warned(draft, "permission_missing")
+
+    def test_a_permission_that_some_of_the_choice_lacks(self, draft: Restore, restoring: Restoring) -> None:
+        restoring.world.sim.revoke(["DeviceManagementScripts.ReadWrite.All"])
+        restoring.world.work("connection.check")
+        PolicyVersion.objects.filter(name="Plain").update(type_key="deviceShellScripts")
+        assert "cannot be written" in self.warned(draft, "permission_missing")
 
     def test_never_checked(self, draft: Restore) -> None:
         self.warned(draft, "never_checked")

@@ -533,6 +533,24 @@ def test_what_could_not_be_looked_for_is_held_and_never_called_gone() -> None:
     )
 
 
+def test_what_the_app_may_not_write_is_held_with_the_permission() -> None:
+    lacking = {CATALOG: ("DeviceManagementConfiguration.ReadWrite.All",)}
+    policy, same = source(CATALOG, catalog_body("New")), catalog_body("Same")
+    there = {CATALOG: live(same)}
+
+    plan = build_plan(
+        given(policy, source(CATALOG, same), source(ACCESS, access_body()), live=there, lacking=lacking)
+    )
+
+    actions = {item.name: item.action for item in plan.items}
+    assert actions == {"New": Action.CANNOT, "Same": Action.UNCHANGED, "Block": Action.CREATE}
+    held = next(item for item in plan.items if item.name == "New")
+    assert why(held) == ["permission_missing"]
+    assert "DeviceManagementConfiguration.ReadWrite.All" in held.reasons[0].message
+    assert "writer's app" in held.reasons[0].message
+    assert {write.item for write in plan.writes} == {source(ACCESS, access_body()).key}
+
+
 def test_a_circle_is_named_and_refused() -> None:
     policy_type = get_type(FILTERS)
     reference = replace(get_type(CATALOG).references[0], path="needs", kind="loops", portable=frozenset())

@@ -11,7 +11,7 @@ from tenantatlas.policies.model import PolicyType
 from tenantatlas.policies.registry import get_type
 
 from .impact import TargetImpact, impact_of
-from .planned import MAKING, WRITING, Action, Plan
+from .planned import MAKING, PERMISSION_MISSING, WRITING, Action, Plan, PlannedItem
 from .risks import Risk, risks_of
 from .settle import read_by_list
 from .world import PlanInput
@@ -68,7 +68,23 @@ def _warnings(plan: Plan, given: PlanInput) -> Iterator[str]:
         failed = given.live_of(policy_type.key).failed
         if failed:
             yield f"{policy_type.label} could not be read: {failed}"
+    for permissions in sorted(set(given.lacking.values())):
+        held = [item for item in plan.items if _is_held_for(item, given, permissions)]
+        if held:
+            yield (
+                f"Missing: {' and '.join(permissions)}. {_policies(len(held))} cannot be written. Grant "
+                "it to the app, or connect a writer's app that has it, then preview again."
+            )
     if not given.groups and any(need.kind == "groups" for need in plan.needs()):
-        yield "No group is known here yet: synchronise the directory (`tenantatlas directory sync`)."
+        yield "No group is known here yet: synchronise the directory."
     if any(item.action is Action.RECREATE for item in plan.items):
         yield "Recreated policies get new ids: scripts run again, certificates are issued again."
+
+
+def _is_held_for(item: PlannedItem, given: PlanInput, permissions: tuple[str, ...]) -> bool:
+    is_held = any(reason.code == PERMISSION_MISSING for reason in item.reasons)
+    return is_held and given.lacking[item.type_key] == permissions
+
+
+def _policies(number: int) -> str:
+    return "1 policy" if number == 1 else f"{number} policies"

@@ -26,7 +26,7 @@ from tenantatlas.policies.document import Document
 from tenantatlas.policies.model import PolicyType, RestoreMode
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.services import worker_alive
-from tenantatlas.tenants.models import Purpose, Tenant
+from tenantatlas.tenants.models import PermissionReport, Purpose, Tenant
 from tenantatlas.tenants.permissions import Held, Need
 from tenantatlas.tenants.queries import connection_of, latest_report
 
@@ -119,20 +119,53 @@ def _connection(scope: Scope) -> Iterator[Check]:
             hint="Check the connection first.",
         )
         return
-    missing: dict[str, list[str]] = {}
-    for row in report.rows:
-        if row["for"] == Need.RESTORE and row["state"] == Held.MISSING:
-            for key in set(row["types"]) & scope.types.keys():
-                missing.setdefault(row["permission"], []).append(scope.types[key].label)
-    for permission, labels in missing.items():
+    yield from _to_write(scope, report)
+    for permission, keys in _missing(scope, report, Need.LOOK_UP).items():
+        yield Check(
+            code="lookup_missing",
+            level=Level.WARNING,
+            message=f"{permission} is missing: what {_labels(scope, keys)} may name cannot be looked for.",
+            hint=f"Grant {permission} to the app that reads; a policy that names such a thing is held.",
+        )
+
+
+def _to_write(scope: Scope, report: PermissionReport) -> Iterator[Check]:
+    """What the app may not write is held by the plan; where that is all, there is nothing to preview."""
+    missing = _missing(scope, report, Need.RESTORE)
+    held = {key for keys in missing.values() for key in keys}
+    writable = {key for key, each in scope.types.items() if each.writes}
+    is_current = _is_current(scope.tenant, report)
+    again = "" if is_current else " This was last checked a while ago: check the connection again."
+    for permission, keys in missing.items():
         yield Check(
             code="permission_missing",
-            level=Level.WARNING,
-            message=f"{permission} is missing: {shorten(sorted(labels))} will fail.",
-            hint=f"Grant {permission} to the app, or leave these policies out.",
+            level=Level.BLOCKING if is_current and held >= writable else Level.WARNING,
+            message=f"{permission} is missing: {_labels(scope, keys)} cannot be written.{again}",
+            hint=f"Grant {permission} to the app, or connect a writer's app that has it; then check the "
+            "connection again.",
         )
     if not missing:
         yield _safe("permission_missing", "The app has every permission that these types need.")
+
+
+def _missing(scope: Scope, report: PermissionReport, need: Need) -> dict[str, set[str]]:
+    """Permission → the types of the choice that lack it for this."""
+    found: dict[str, set[str]] = {}
+    for row in report.rows:
+        keys = set(row["types"]) & scope.types.keys()
+        if keys and row["for"] == need and row["state"] == Held.MISSING:
+            found.setdefault(row["permission"], set()).update(keys)
+    return found
+
+
+def _is_current(tenant: Tenant, report: PermissionReport) -> bool:
+    """Whether the report is from today, and from after the last change of an app."""
+    changed = [row.updated_at for purpose in Purpose if (row := connection_of(tenant, purpose))]
+    return report.taken_at >= max([clock.now() - OLD, *changed])
+
+
+def _labels(scope: Scope, keys: Iterable[str]) -> str:
+    return shorten(sorted(scope.types[key].label for key in keys))
 
 
 def _restorable(scope: Scope) -> Iterator[Check]:

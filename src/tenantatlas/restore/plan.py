@@ -12,8 +12,9 @@
                                           ▼
                                     steps of the type ─► order.py ─► writes
 
-A policy that was enabled in conditional access comes back report-only. What a policy names is decided before
-the policy itself; a circle of policies that must all be created first is refused by name.
+What the app may not write is held too, with the permission. A policy that was enabled in conditional access
+comes back report-only. What a policy names is decided before the policy itself; a circle of policies that
+must all be created first is refused by name.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .order import ItemSteps, Placed, place_steps
 from .planned import (
     ABSENT,
     MAKING,
+    PERMISSION_MISSING,
     Action,
     Link,
     Plan,
@@ -226,6 +228,9 @@ class _Planner:
             return replace(_base(source, Action.CANNOT, decided.code, decided.message), live_id=match.live_id)
         if decided is None:
             return _unchanged(source, match, body)
+        lacking = self._may_not_be_written(source, match)
+        if lacking is not None:
+            return lacking
         self.steps[source.key] = ItemSteps(
             key=source.key,
             policy_type=source.policy_type,
@@ -249,6 +254,9 @@ class _Planner:
         if isinstance(steps, Reason):
             action = Action.SKIP if steps.code == undoing.GONE else Action.CANNOT
             return replace(_base(source, action, steps.code, steps.message), live_id=match.live_id)
+        lacking = self._may_not_be_written(source, match)
+        if lacking is not None:
+            return lacking
         path = f"{source.policy_type.path}/{match.live_id}"
         self.steps[source.key] = ItemSteps(
             key=source.key, policy_type=source.policy_type, steps=tuple(_at(step, path) for step in steps)
@@ -300,6 +308,9 @@ class _Planner:
         if isinstance(way, Reason):
             action = Action.SKIP if way.code == "built_in" and match.live_id else Action.CANNOT
             return replace(base, action=action, reasons=(way,), live_id=match.live_id, wanted=None)
+        lacking = self._may_not_be_written(source, match)
+        if lacking is not None:
+            return lacking
         wanted, notes = soften(source.policy_type, base.wanted)
         if way is Action.COPY:
             wanted = assigned.for_copy(source, self.given.assignments, wanted)
@@ -340,6 +351,16 @@ class _Planner:
             beside=self._beside(source.policy_type, wanted) if way in MAKING else (),
             wanted=wanted,
         )
+
+    def _may_not_be_written(self, source: Source, match: Match) -> PlannedItem | None:
+        """The item, where the app lacks a permission without which Graph would refuse the write."""
+        lacking = self.given.lacking.get(source.policy_type.key, ())
+        if not lacking:
+            return None
+        what = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
+        message = f"The app may not write it: {what}. Grant it, or connect a writer's app that has it."
+        item = _base(source, Action.CANNOT, PERMISSION_MISSING, message)
+        return replace(item, live_id=match.live_id)
 
     @cached_property
     def _named_by(self) -> dict[tuple[str, str], list[str]]:

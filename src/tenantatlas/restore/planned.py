@@ -39,6 +39,10 @@ FORMAT = 1
 ABSENT = "absent"
 
 
+#: Why an item is held whose write Graph would refuse.
+PERMISSION_MISSING = "permission_missing"
+
+
 class Action(StrEnum):
     """What a plan does with one policy."""
 

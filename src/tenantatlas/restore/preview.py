@@ -34,6 +34,7 @@ from tenantatlas.policies.permissions import LOOKUPS
 from tenantatlas.policies.registry import all_types, collections, get_type
 from tenantatlas.runs.registry import puts_aside
 from tenantatlas.tenants.models import Tenant
+from tenantatlas.tenants.permissions import missing_to_write
 
 from .chosen import Chosen, chosen_versions, versions_of
 from .mapping import read_mapping
@@ -91,6 +92,9 @@ class TargetReader:
             copy_suffix=params.copy_suffix,
             assignments=params.assignments,
             allow_deletes=self.tenant.allow_deletes,
+            lacking=missing_to_write(
+                self.tenant, {each.policy_type.key: each.policy_type for each in sources}.values()
+            ),
             sources=sources,
             siblings=self._siblings(params, sources, named),
             live=self._rows(),

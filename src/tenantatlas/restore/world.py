@@ -111,6 +111,8 @@ class PlanInput:
     copy_suffix: str = COPY_SUFFIX
     assignments: Assignments = Assignments.BACKED_UP
     allow_deletes: bool = False
+    #: policy type → the permissions that the app which writes lacks to write it
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sources: tuple[Source, ...]
     #: versions of the same set that are not restored: they tell who is who
     siblings: tuple[Source, ...] = ()

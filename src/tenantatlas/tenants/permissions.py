@@ -19,7 +19,8 @@ from tenantatlas.core.errors import AtlasError, SignInFailed
 from tenantatlas.core.json import Json, loads
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.policies.model import PolicyType
-from tenantatlas.policies.permissions import DIRECTORY_READS, lookups
+from tenantatlas.policies.permissions import DIRECTORY_READS, lookups, missing
+from tenantatlas.policies.permissions import Purpose as Access
 from tenantatlas.policies.registry import all_types
 
 from .connections import client_with, forget_clients
@@ -127,15 +128,36 @@ def take_report(tenant: Tenant, *, run_id: int) -> PermissionReport:
     return report
 
 
+def missing_to_write(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, tuple[str, ...]]:
+    """Policy type → the permissions that the app which writes lacks for it, asked of its token now.
+
+    A token that is out already does not know what was granted since: before anything is called missing, a new
+    one is asked for.
+    """
+    wanted = tuple(types)
+    found = _lacking(tenant, wanted)
+    if not found:
+        return {}
+    forget_clients()
+    return _lacking(tenant, wanted)
+
+
+def _lacking(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, tuple[str, ...]]:
+    purpose = Purpose.WRITER if connection_of(tenant, Purpose.WRITER) else Purpose.READER
+    roles = _roles(client_with(tenant, purpose), tenant)
+    lacking = {each.key: missing(roles, each, Access.WRITE) for each in types if each.writes}
+    return {key: names for key, names in lacking.items() if names}
+
+
 def missing_in(report: PermissionReport, *needs: Need) -> tuple[str, ...]:
     """The permissions that the report says are missing for this, once each."""
     wanted = {need.value for need in needs}
-    missing = (
+    lacking = (
         row["permission"]
         for row in report.rows
         if row["for"] in wanted and row["state"] == Held.MISSING.value
     )
-    return tuple(dict.fromkeys(missing))
+    return tuple(dict.fromkeys(lacking))
 
 
 def _needed(needs: dict[tuple[str, ...], list[str]], roles: set[str], *, need: Need) -> list[PermissionRow]:
