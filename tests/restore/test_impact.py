@@ -12,10 +12,10 @@ from tenantatlas.restore.impact import ALL_DEVICES, ALL_USERS, TargetImpact, imp
 from tenantatlas.restore.plan import build_plan
 from tenantatlas.restore.planned import Plan
 from tenantatlas.restore.risks import Friction, friction_of, risks_of
-from tenantatlas.restore.world import Existence, Existing, PlanInput
+from tenantatlas.restore.world import Existence, Existing, PlanInput, RestoreKind
 from tests.simulated import catalog_body, group_target
 
-from .test_plan import ACCESS, CATALOG, PILOT, access_body, given, live, source
+from .test_plan import ACCESS, CATALOG, PILOT, access_body, given, live, source, taken_back
 
 OTHER = "22222222-2222-4222-8222-222222222222"
 NARROW = "33333333-3333-4333-8333-333333333333"
@@ -71,6 +71,17 @@ class TestImpact:
     def test_before_and_after(self, before, after, expected):
         found = {who: " ".join(sorted(changes)) for who, changes in told(changing(before, after)).items()}
         assert found == expected
+
+    def test_a_policy_that_is_removed_keeps_nobody_out_and_reaches_nobody(self):
+        there = catalog_body("Made", assignments=[DEVICES, group_target(PILOT, excluded=True)])
+        world = given(
+            taken_back(CATALOG, there, there, remove=True),
+            kind=RestoreKind.UNDO,
+            allow_deletes=True,
+            live={CATALOG: live(there)},
+            groups=GROUPS,
+        )
+        assert told(world) == {ALL_DEVICES: {"loses": ("Made",)}}
 
     def test_the_names_of_the_policies(self):
         assert told(changing([], [DEVICES])) == {ALL_DEVICES: {"gains": ("Baseline",)}}

@@ -20,7 +20,7 @@ from tenantatlas.policies.assignments import FILTER_ID, has_filter, is_direct, i
 from tenantatlas.policies.bodies import type_name
 from tenantatlas.policies.model import ALL_DEVICES_GROUP, ALL_USERS_GROUP
 
-from .planned import TOUCHING, WRITING, PlannedItem
+from .planned import TOUCHING, WRITING, Action, PlannedItem
 from .softening import CONDITIONAL_ACCESS
 
 ALL_DEVICES, ALL_USERS = "all devices", "all users"
@@ -75,6 +75,8 @@ def impact_of(items: Iterable[PlannedItem]) -> tuple[TargetImpact, ...]:
             continue
         before = item.live if item.action in TOUCHING else None
         for target, change in _changes(_targeting(item, before), _targeting(item, item.wanted)):
+            if item.action is Action.REMOVE and change == "exclusions_lost":
+                continue  # a policy that is gone reaches nobody
             impact = found.setdefault(target, TargetImpact(target=target))
             impact.changes[change].append(item.name)
     return tuple(found[target] for target in sorted(found, key=_everybody_first))
