@@ -8,6 +8,7 @@ import pytest
 
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.restore.models import Restore, WriteRecord
+from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Drop, Html, LoseReply, Refuse, Reset, Status, Throttle
 from tenantatlas.simulator.tenants import Lag
 from tests.simulated import CATALOG, catalog_body, group_target
@@ -289,3 +290,32 @@ def test_a_plan_altered_in_the_store_is_refused(restoring: Restoring, lost: Rest
 
     assert run.outcome in {"failed", "blocked"}
     assert not WriteRecord.objects.exists()
+
+
+def preview_without(restoring: Restoring, *lists: str) -> OperationRun:
+    """A preview of a lost filter and a lost policy while these lists cannot be read."""
+    put_filter(restoring, "Narrow")
+    restoring.world.catalog_policy("Policy")
+    backup_set = restoring.capture(types=[*CATALOG_ONLY, "assignmentFilters"])
+    restoring.world.sim.clear(CATALOG)
+    for path in lists:
+        restoring.world.simulator.fault("GET", path, Status(503), times=0)
+    return restoring.world.work("restore.preview", set=backup_set.pk)
+
+
+def test_a_preview_that_could_not_look_at_everything_did_not_succeed(restoring: Restoring) -> None:
+    run = preview_without(restoring, r"/configurationPolicies(\?|$)")
+
+    assert run.outcome == "partially_succeeded"
+    items = restoring.world.items(run)
+    assert {item.label: (item.state, item.reason) for item in items.values()} == {
+        "Policy": ("failed", "not_read"),
+        "Narrow": ("succeeded", ""),
+    }
+
+
+def test_there_is_no_preview_of_a_tenant_that_does_not_answer(restoring: Restoring) -> None:
+    run = preview_without(restoring, r"/configurationPolicies(\?|$)", r"/assignmentFilters(\?|$)")
+
+    assert (run.outcome, run.failures[0]["code"]) == ("failed", "unavailable")
+    assert Restore.objects.get(preview_run=run).plan_sha256 == ""

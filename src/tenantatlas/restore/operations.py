@@ -22,7 +22,7 @@ from .approval import check_approved
 from .execute import Execution
 from .facts import plan_facts
 from .params import ExecuteParams, PreviewParams
-from .plan import build_plan
+from .plan import NOT_READ, build_plan
 from .planned import Action, PlannedItem
 from .preview import TargetReader, choose
 from .queries import find_restore
@@ -100,16 +100,23 @@ class PreviewRestore(Operation[PreviewParams]):
 
 
 def _previewed(item: PlannedItem) -> ItemResult:
-    left_out = item.action in (Action.SKIP, Action.CANNOT, Action.UNDECIDED)
     reason = item.reasons[0] if item.reasons else None
     return ItemResult(
         key=item.key,
-        state=ItemState.SKIPPED if left_out else ItemState.SUCCEEDED,
+        state=_previewed_state(item),
         action=item.action.value,
         reason=reason.code if reason else "",
         message=" ".join(each.message for each in item.reasons)[:600],
         before_digest=item.expects if len(item.expects) > len("absent") else "",
     )
+
+
+def _previewed_state(item: PlannedItem) -> ItemState:
+    """A policy that could not be looked at is a failure of the preview; what it leaves out is not."""
+    if any(reason.code == NOT_READ for reason in item.reasons):
+        return ItemState.FAILED
+    left_out = item.action in (Action.SKIP, Action.CANNOT, Action.UNDECIDED)
+    return ItemState.SKIPPED if left_out else ItemState.SUCCEEDED
 
 
 @operation("restore.execute", label="Restore policies", needs=Capability.RESTORE_EXECUTE, writes_tenant=True)

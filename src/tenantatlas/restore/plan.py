@@ -59,6 +59,8 @@ from .world import (
     placeholder,
 )
 
+#: The reason of a policy that could not be looked at in the tenant.
+NOT_READ = "not_read"
 _USERS_SHOWN = 3
 
 
@@ -464,10 +466,10 @@ def _found_live(kind: str, source_id: str, live_id: str) -> Resolution:
 def _unreadable(source: Source, live: LiveType, match: Match) -> PlannedItem | None:
     if live.failed:
         message = f"{source.policy_type.label} could not be read in the tenant: {live.failed}"
-        return _base(source, Action.CANNOT, "not_read", message)
+        return _base(source, Action.CANNOT, NOT_READ, message)
     if match.live_id in live.unread:
         message = f"It could not be read in the tenant: {live.unread[match.live_id]}"
-        return replace(_base(source, Action.CANNOT, "not_read", message), live_id=match.live_id)
+        return replace(_base(source, Action.CANNOT, NOT_READ, message), live_id=match.live_id)
     return None
 
 

@@ -6,7 +6,7 @@
     groups, apps … that they name ─► one GET each
 
 A list that was not read to its end says nothing about absence: its type is *not read*, and nothing of it is
-written.
+written. Where not one list answered there is no preview.
 """
 
 from __future__ import annotations
@@ -79,9 +79,10 @@ class TargetReader:
     reads: dict[str, CollectionRead] = field(default_factory=dict)
 
     def read(self, params: PreviewParams, chosen: Iterable[Chosen]) -> PlanInput:
-        """Everything that the plan is made from."""
+        """Everything that the plan is made from. What the first list failed with, where none answered."""
         sources = tuple(self._chosen(each) for each in chosen)
         self._read_lists(types_needed(sources))
+        self._refuse_silence()
         named = ids_named(sources)
         given = PlanInput(
             tenant_guid=self.tenant.tenant_guid,
@@ -146,6 +147,12 @@ class TargetReader:
         self, paths: list[str], shared: Mapping[str, tuple[PolicyType, ...]]
     ) -> dict[str, CollectionRead]:
         return {path: read_collection(self.client, path, shared[path]) for path in paths}
+
+    def _refuse_silence(self) -> None:
+        """A tenant of which nothing could be read is not one in which there is nothing to do."""
+        errors = [read.error for read in self.reads.values() if read.error is not None and not read.pages]
+        if errors and len(errors) == len(self.reads):
+            raise errors[0]
 
     def _rows(self) -> dict[str, LiveType]:
         """What the lists say, by type."""
