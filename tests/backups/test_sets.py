@@ -255,6 +255,32 @@ def test_the_list_says_which_policies_are_protected(world: World, three: list[st
         assert {row.name for row in found} == {row.name for row in rows if row.protection == wanted}
 
 
+@pytest.mark.parametrize("how", ["its list", "by id"])
+def test_what_was_read_after_the_list_is_protected_until_a_list_says_otherwise(
+    world: World, three: list[str], how: str
+) -> None:
+    world.work("inventory.sync", types=TYPES)
+    world.clock.advance(60)
+    if how == "its list":
+        world.sim.mutate(three[1], lambda body: body.update(description="New"), collection=CATALOG)
+    world.work(
+        "backup_set.capture",
+        **({"types": TYPES} if how == "its list" else {"policies": [three[1]], "types": []}),
+    )
+
+    def state() -> queries.ProtectionState:
+        return queries.policy_row(Policy.objects.get(graph_id=three[1])).protection
+
+    assert state() == queries.ProtectionState.PROTECTED
+    world.clock.advance(60)
+    world.work("inventory.sync", types=TYPES)
+    assert state() == queries.ProtectionState.PROTECTED
+    world.clock.advance(60)
+    world.sim.mutate(three[1], lambda body: body.update(description="Newer"), collection=CATALOG)
+    world.work("inventory.sync", types=TYPES)
+    assert state() == queries.ProtectionState.CHANGED
+
+
 def test_lists_cost_few_queries(world: World, three: list[str], django_assert_max_num_queries) -> None:
     backup_set = capture(world)
     policy = Policy.objects.get(graph_id=three[0])

@@ -62,16 +62,18 @@ def policies_with_protection(
 ) -> QuerySet[Policy]:
     """The policies of the tenant in scope with their newest version; `policy_rows` reads a slice of it.
 
+    A version that was confirmed after the list last had the policy is newer than what the list tells.
     What asks for attention (never backed up, changed since) leaves out what is ignored.
     """
     found = known_policies(types=types, search=search).select_related("protection")
-    moved = Q(protection__evidence=F("evidence"))
+    newer = Q(protection__confirmed_at__gte=F("last_seen")) & ~Q(protection__evidence="")
+    still = Q(protection__evidence=F("evidence")) | newer
     if protection == ProtectionState.NEVER:
         return found.filter(protection=None, ignored_at=None)
     if protection == ProtectionState.PROTECTED:
-        return found.filter(moved)
+        return found.filter(still)
     if protection == ProtectionState.CHANGED:
-        return found.filter(protection__isnull=False, ignored_at=None).exclude(moved)
+        return found.filter(protection__isnull=False, ignored_at=None).exclude(still)
     return found
 
 
@@ -132,7 +134,9 @@ def _protection_of(policy: Policy) -> Protection | None:
 def _state_of(policy: Policy, held: Protection | None) -> ProtectionState:
     if held is None:
         return ProtectionState.NEVER
-    return ProtectionState.PROTECTED if held.evidence == policy.evidence else ProtectionState.CHANGED
+    is_newer = held.evidence != "" and held.confirmed_at >= policy.last_seen
+    still = is_newer or held.evidence == policy.evidence
+    return ProtectionState.PROTECTED if still else ProtectionState.CHANGED
 
 
 # ── Versions ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -170,7 +170,7 @@ def _store(
                     before_digest=before.digest if before else "",
                 )
             )
-        _protect(stored, at=at)
+        _protect(stored, policies, at=at)
         record_named_groups((one.version, one.captured.policy_type, one.captured.composed) for one in stored)
         record_assignments((policies[one.place], one.composed) for one in captured)
         if backup_set is not None:
@@ -241,13 +241,15 @@ def _add_versions(
     return {(version.type_key, version.graph_id): version for version in versions}
 
 
-def _protect(stored: Iterable[Stored], *, at: datetime) -> None:
+def _protect(stored: Iterable[Stored], policies: dict[tuple[str, str], Policy], *, at: datetime) -> None:
+    """Note what is the newest version. What was read by id has the evidence that the inventory knows: if the
+    policy had moved since then, the next list says so."""
     Protection.objects.bulk_create(
         [
             Protection(
                 policy_id=one.version.policy_id,
                 version=one.version,
-                evidence=one.captured.evidence,
+                evidence=one.captured.evidence or policies[one.captured.place].evidence,
                 confirmed_at=at,
             )
             for one in stored
