@@ -190,6 +190,34 @@ def test_a_certificate_is_made_here_and_used(add, tenantatlas, tmp_path):
     assert used.object["reader"]["expires_at"] == made.object["expires_at"].split(".")[0] + "+00:00"
 
 
+def test_a_tenant_is_corrected(add, tenantatlas, tmp_path):
+    from tests.tenants.certificates import certificate_pem, rsa_key  # noqa: PLC0415 - makes a key
+
+    authorities = tmp_path / "ca.pem"
+    authorities.write_text(certificate_pem(rsa_key()))
+    add()
+    trusted = tenantatlas(
+        "tenants", "set", "adatum", "--ca-file", authorities, "--tenant-id", CLIENT, "--json"
+    )
+    assert trusted.object["tenant_id"] == CLIENT
+    assert Tenant.objects.get(slug="adatum").ca_pem == authorities.read_text()
+    assert tenantatlas("tenants", "set", "adatum", "--ca-file", "none").code == 0
+    assert Tenant.objects.get(slug="adatum").ca_pem == ""
+
+    tenantatlas("tenants", "set", "adatum", "--cloud", "custom").failed(2, "Graph address", "sign-in address")
+    moved = tenantatlas(
+        "tenants", "set", "adatum", "--cloud", "custom", "--graph-url", "https://graph.example",
+        "--login-url", "https://login.example",
+    )  # fmt: skip
+    assert moved.code == 0
+    assert f"tenants update adatum --purpose reader --client-id {CLIENT}" in moved.err
+    assert "reader" not in tenantatlas("--json", "tenants", "show", "adatum").object
+    other = tenantatlas("tenants", "set", "adatum", "--login-url", "https://other.example", "--json").object
+    assert (other["graph_url"], other["login_url"]) == ("https://graph.example", "https://other.example")
+    known = tenantatlas("tenants", "set", "adatum", "--cloud", "usgov", "--json").object
+    assert (known["cloud"], known["graph_url"]) == ("usgov", "")
+
+
 def test_settings_of_a_tenant(add, tenantatlas):
     add()
     changed = tenantatlas(

@@ -26,6 +26,7 @@ from tenantatlas.graph.transport import (
     GraphRequest,
     GraphResponse,
     TransportFailed,
+    hint_for,
     install_transport,
 )
 from tenantatlas.graph.waiting import loop_thread
@@ -249,6 +250,7 @@ def test_a_stranger_is_not_trusted(caller: Caller, authority: Authority):
             failed = caller.fails(f"{server.url}/beta/x", headers={"Authorization": "Bearer t"})
         assert failed.kind == "unsent"
         assert "certificate is not trusted" in failed.reason
+        assert "CA file" in hint_for(failed.reason)
         assert server.requests == []
 
 

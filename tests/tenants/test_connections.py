@@ -72,6 +72,7 @@ def test_trusted_authorities_are_the_companys_and_the_tenants(cast, settings, tm
     company.write_text("COMPANY")
     settings.ATLAS_CA_FILE = company
     cast.contoso.ca_pem = "TENANT"
+    cast.contoso.save()
 
     assert client_for(cast.contoso).target.ca_pem == "COMPANY\nTENANT"
 

@@ -133,12 +133,82 @@ def test_a_draft_is_found_again_corrected_and_discarded(adatum: Tenant, otto: Cl
     assert "Adatum two" not in main(page(otto.get("/tenants/")))
 
 
-def test_what_is_connected_stays_the_tenant_that_it_is(world: World, otto: Client) -> None:
+def test_what_was_checked_stays_the_tenant_that_it_is(world: World, otto: Client) -> None:
+    world.work("connection.check")
+    assert "readonly" in element(page(otto.get("/t/contoso/setup/?step=tenant")), "tenant_guid")
     answer = otto.post("/t/contoso/setup/tenant/", {**FACTS, "slug": "contoso"})
-    assert "is connected" in text(page(answer, 409))
+    shown = page(answer, 409)
+    assert "stays the Microsoft tenant that it is" in text(shown)
+    assert '<a href="#tenant_guid">' in shown
     assert otto.post("/t/contoso/setup/discard/").status_code == 409
     world.tenant.refresh_from_db()
     assert world.tenant.name == "Contoso"
+
+
+@pytest.mark.usefixtures("adatum")
+def test_a_wrong_tenant_id_is_corrected_after_the_failed_check(world: World, otto: Client) -> None:
+    right, other = secret("right"), "c0ffee00-0000-4000-8000-00000000000b"
+    world.simulator.tenant(other, name="Adatum").app(APP, secret=right)
+    form = {"purpose": "reader", "client_id": APP, "kind": "secret", "secret": right}
+    post(otto, "/t/adatum/connection/app/credential/", **form)
+    post(otto, f"{SETUP}start/", step="check")
+    work_all()
+    failed = page(otto.get(f"{SETUP}?step=check"))
+    assert f'<a href="{SETUP}?step=tenant">' in main(failed)
+
+    saved = post(otto, f"{SETUP}tenant/", **{**FACTS, "tenant_guid": other})
+    assert current_step(saved) == "Check"
+    post(otto, f"{SETUP}start/", step="check")
+    work_all()
+    assert "Next: RBAC group" in text(main(page(otto.get(f"{SETUP}?step=check"))))
+
+
+def test_another_cloud_asks_for_the_credential_again(world: World, otto: Client) -> None:
+    client_id = Connection.objects.get().client_id
+    facts = {"name": "Contoso", "environment": "test", "tenant_guid": world.tenant.tenant_guid}
+    custom = {"cloud": "custom", "graph_url": "https://graph.example", "login_url": "https://login.example"}
+    shown = post(otto, "/t/contoso/setup/tenant/", **facts, **custom)
+
+    assert current_step(shown) == "App"
+    assert "give the app&#x27;s credential again" in shown
+    assert client_id in element(shown, "client_id")
+    assert not Connection.objects.exists()
+    world.work("connection.check")
+    assert "is not connected" in text(main(page(otto.get("/t/contoso/setup/?step=check"))))
+
+
+def test_who_may_not_correct_a_tenant_sees_where_it_is(world: World, ana: Client) -> None:  # noqa: ARG001 - the cast
+    assert "Needs tenant.manage" not in main(page(ana.get("/t/contoso/setup/?step=tenant")))
+    assert "needs <code>tenant.manage" in main(page(ana.get("/t/contoso/setup/?step=tenant")))
+    assert ana.post("/t/contoso/setup/tenant/", FACTS).status_code == 403
+
+
+def test_all_mistakes_are_said_at_once(otto: Client) -> None:
+    wrong = {"name": "", "tenant_guid": "none", "cloud": "custom", "login_url": "http://login.example"}
+    shown = page(otto.post("/tenants/connect/", {**FACTS, **wrong}), 400)
+    for field in ("name", "tenant_guid", "graph_url", "login_url"):
+        assert f'<a href="#{field}">' in shown
+    assert "A custom cloud needs the Graph address." in text(shown)
+    assert "The sign-in address must begin with https://" in text(shown)
+
+
+def test_a_ca_file_is_kept_while_other_mistakes_are_mended(otto: Client) -> None:
+    ca = certificate_pem(rsa_key())
+    file = SimpleUploadedFile("ca.pem", ca.encode())
+    again = page(otto.post("/tenants/connect/", {**FACTS, "name": "", "ca": file}), 400)
+    (kept,) = re.findall(r'name="ca_pem" value="([^"]+)"', again)
+    post(otto, "/tenants/connect/", **FACTS, ca_pem=kept)
+    tenant = Tenant.objects.get(slug="adatum")
+    assert tenant.ca_pem.strip() == ca.strip()
+
+    post(otto, f"{SETUP}tenant/", **FACTS, ca_pem=kept, ca_forget="yes")
+    tenant.refresh_from_db()
+    assert tenant.ca_pem == ""
+
+
+def test_a_slug_is_made_from_the_name(otto: Client) -> None:
+    post(otto, "/tenants/connect/", **{**FACTS, "name": "Adatum & Söhne (Test)", "slug": ""})
+    assert Tenant.objects.get(slug="adatum-sohne-test").name == "Adatum & Söhne (Test)"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from .origins import own_path
 from .reading import Reader, Trail
 from .refusals import Refusals
 from .sending import Answer, Call, Sender
-from .transport import TransportFailed
+from .transport import TransportFailed, hint_for
 from .values import (
     Certificate,
     GraphTarget,
@@ -216,7 +216,7 @@ def _without_answer(error: TransportFailed) -> WriteReply:
         again=unsent,
         error=Unavailable(
             f"The write {what}: {error.reason}.",
-            hint="Check the network, the proxy and the addresses of the tenant's cloud.",
+            hint=hint_for(error.reason),
         ),
     )
 

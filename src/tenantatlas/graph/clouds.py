@@ -76,22 +76,34 @@ def custom_cloud(graph_url: str, login_url: str) -> Cloud:
     """A cloud at these two addresses; only https, only origins."""
     return Cloud(
         name=CUSTOM,
-        graph_url=_origin_given(graph_url, what="Graph"),
-        login_url=_origin_given(login_url, what="login"),
+        graph_url=graph_origin(graph_url),
+        login_url=login_origin(login_url),
     )
 
 
-def _origin_given(url: str, *, what: str) -> str:
+def graph_origin(url: str) -> str:
+    """A custom cloud's Graph address as it is kept; `InputError` says what is wrong with it."""
+    return _origin_given(url, what="Graph address", hint="Such as https://graph.example.com.")
+
+
+def login_origin(url: str) -> str:
+    """A custom cloud's sign-in address as it is kept; `InputError` says what is wrong with it."""
+    return _origin_given(url, what="sign-in address", hint="Such as https://login.example.com.")
+
+
+def _origin_given(url: str, *, what: str, hint: str) -> str:
     try:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError as error:
-        raise InputError(f"The {what} address is not an address.") from error
+        raise InputError(f"The {what} is not an address.", hint=hint) from error
+    if not url.strip():
+        raise InputError(f"A custom cloud needs the {what}.", hint=hint)
     if parts.scheme != "https":
-        raise InputError(f"The {what} address must begin with https://.")
+        raise InputError(f"The {what} must begin with https://.", hint=hint)
     if not parts.hostname or not parts.hostname.isascii() or parts.username is not None:
-        raise InputError(f"The {what} address must name a host, without a user.")
+        raise InputError(f"The {what} must name a host, without a user.", hint=hint)
     if parts.path.rstrip("/") or parts.query or parts.fragment:
-        raise InputError(f"The {what} address must be a host and port only.")
+        raise InputError(f"The {what} must be a host and port only.", hint=hint)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"

@@ -29,7 +29,7 @@ from .errors import error_for
 from .msal_http import MsalHttp
 from .origins import path_within
 from .sending import Call, Sender
-from .transport import TransportFailed
+from .transport import TransportFailed, hint_for
 from .values import GROUP_SEARCH_PERMISSION, GraphTarget
 from .waiting import loop_thread
 
@@ -154,7 +154,7 @@ def _read(target: GraphTarget, signed_in: Delegated, path: str) -> Json:
         return loads(answer.body)
     except TransportFailed as error:
         raise Unavailable(
-            f"Microsoft Graph could not be reached: {error.reason}.", hint="Try again."
+            f"Microsoft Graph could not be reached: {error.reason}.", hint=hint_for(error.reason)
         ) from None
     except BadJson as error:
         raise Unavailable(f"Microsoft Graph's answer cannot be read: {error.message}") from error

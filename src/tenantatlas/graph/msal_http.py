@@ -12,7 +12,7 @@ from tenantatlas.core.errors import SignInFailed, Unavailable, UpstreamError
 
 from .errors import parse_retry_after
 from .origins import path_within
-from .transport import GraphRequest, GraphResponse, TransportFailed, current_transport
+from .transport import GraphRequest, GraphResponse, TransportFailed, current_transport, hint_for
 from .values import GraphTarget
 from .waiting import LoopThread
 
@@ -126,7 +126,7 @@ class MsalHttp:
         except TransportFailed as error:
             raise Unavailable(
                 f"The sign-in service could not be reached: {error.reason}.",
-                hint="Check the network, the proxy and the login address of the tenant's cloud.",
+                hint=hint_for(error.reason),
             ) from None
 
     def _within_login(self, url: str) -> str:

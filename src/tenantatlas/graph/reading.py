@@ -21,7 +21,7 @@ from .limits import family_named
 from .origins import path_within
 from .refusals import Refusals
 from .sending import Answer, Call, Sender
-from .transport import TransportFailed
+from .transport import TransportFailed, hint_for
 from .values import GraphTarget
 from .waiting import LoopThread
 
@@ -181,7 +181,7 @@ class Reader:
             tries,
             Unavailable(
                 f"Microsoft Graph could not be read: {reason.rstrip('.')}.",
-                hint="Check the network, the proxy and the addresses of the tenant's cloud.",
+                hint=hint_for(reason),
             ),
         )
 

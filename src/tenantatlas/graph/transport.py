@@ -36,6 +36,9 @@ _LEAST_REAL_SECONDS = 10.0
 _NO_BODY = frozenset({204, 304})
 
 
+_NOT_TRUSTED = "the certificate is not trusted"
+
+
 class TransportFailed(Exception):
     """There is no whole answer. `reason` is a short sentence for people, without addresses or headers."""
 
@@ -43,6 +46,16 @@ class TransportFailed(Exception):
         super().__init__(reason)
         self.reason = reason
         self.kind: Kind = kind
+
+
+def hint_for(reason: str) -> str:
+    """What a person can do about a request that had no answer for that reason."""
+    if reason.startswith(_NOT_TRUSTED):
+        return (
+            "Give the tenant the CA file that this certificate was issued by: correct the tenant, or "
+            "`tenantatlas tenants set SLUG --ca-file F`; for every tenant, set ATLAS_CA_FILE."
+        )
+    return "Check the network, the proxy and the Graph and sign-in addresses of the tenant's cloud."
 
 
 class Headers(Mapping[str, str]):
@@ -208,7 +221,8 @@ class AiohttpTransport:
                     context.load_verify_locations(cadata=ca_pem)
                 except (ssl.SSLError, ValueError):
                     raise InputError(
-                        "The certificate authority given for this tenant is not a PEM certificate."
+                        "The certificate authority given for this tenant is not a PEM certificate.",
+                        hint="Give another CA file.",
                     ) from None
             self._contexts[ca_pem] = context
         return context
@@ -279,7 +293,7 @@ def _proxy_for(url: URL) -> tuple[URL | None, dict[str, str] | None]:
 def _reason(error: Exception) -> str:
     """What happened, in words that hold nothing of the request."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-        return f"the certificate is not trusted: {_verify_message(error)}"
+        return f"{_NOT_TRUSTED}: {_verify_message(error)}"
     kinds: tuple[tuple[type[Exception], str], ...] = (
         (aiohttp.ClientHttpProxyError, "the proxy refused"),
         (aiohttp.ClientProxyConnectionError, "the proxy could not be reached"),

@@ -32,6 +32,8 @@ def _choices(words: type[RunStatus | Outcome | Trigger | ItemState | EventKind])
 class OperationRun(TenantOwned):
     """One piece of work, from queued to completed. Only `runs.journal` writes it."""
 
+    is_seen = False
+
     operation = models.CharField(max_length=60)
     status = models.CharField(max_length=10, choices=_choices(RunStatus), default=RunStatus.QUEUED.value)
     outcome = models.CharField(max_length=20, choices=_choices(Outcome), blank=True, default="")
@@ -171,6 +173,8 @@ class OperationRun(TenantOwned):
 class RunItem(TenantOwned):
     """One item of one run, by its natural key."""
 
+    is_seen = False
+
     run = models.ForeignKey(OperationRun, on_delete=models.CASCADE, related_name="items")
     key = models.CharField(max_length=300)
     position = models.PositiveIntegerField()
@@ -209,6 +213,8 @@ class RunItem(TenantOwned):
 
 class RunEvent(TenantOwned):
     """One line of a run's timeline."""
+
+    is_seen = False
 
     run = models.ForeignKey(OperationRun, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(default=clock.now)

@@ -57,6 +57,8 @@ class Schedule(TenantOwned):
     looking at every schedule every time, never more than an hour ahead, and never what a slot is read from.
     """
 
+    is_seen = False
+
     name = models.CharField(max_length=120)
     operation = models.CharField(max_length=60)
     params = models.JSONField(default=dict)
@@ -126,6 +128,8 @@ class Schedule(TenantOwned):
 class ScheduleSlot(TenantOwned):
     """One time at which a schedule was due. The row is written with its run, so there is one of each."""
 
+    is_seen = False
+
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots")
     key = models.CharField(max_length=100)
     due_at = models.DateTimeField()
@@ -154,6 +158,8 @@ class ScheduleSlot(TenantOwned):
 
 class Follower(TenantOwned):
     """A member who is told of the schedule's runs besides its owner."""
+
+    is_seen = False
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="followers")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -47,32 +47,37 @@ def client_for(tenant: Tenant) -> GraphClient:
 
 def client_with(tenant: Tenant, purpose: Purpose) -> GraphClient:
     """The tenant's Graph client with the app of that purpose."""
-    row = connection_of(tenant, purpose)
-    if row is None or tenant.removed_at is not None:
-        raise _not_connected(tenant)
-    state = _state_of(tenant, row)
+    row = _connected(tenant, purpose)
+    state = _state_of(row.tenant, row)
     with _lock:
         known = _clients.get((tenant.pk, purpose))
         if known is not None and known[0] == state:
             return known[1]
-        client = GraphClient(_target(tenant, row), budgets=budget_store())
+        client = GraphClient(_target(row.tenant, row), budgets=budget_store())
         _clients[(tenant.pk, purpose)] = (state, client)
         return client
 
 
 def target_of(tenant: Tenant, purpose: Purpose) -> GraphTarget:
     """Where and as which app to sign in, with its credential in clear: for Graph only."""
+    row = _connected(tenant, purpose)
+    return _target(row.tenant, row)
+
+
+def _connected(tenant: Tenant, purpose: Purpose) -> Connection:
+    """The app and, as `row.tenant`, the tenant as both are now.
+
+    What the caller knows of the tenant can be older than a correction of its addresses: a credential that was
+    given since then must not go to those before.
+    """
     row = connection_of(tenant, purpose)
-    if row is None or tenant.removed_at is not None:
-        raise _not_connected(tenant)
-    return _target(tenant, row)
-
-
-def _not_connected(tenant: Tenant) -> SignInFailed:
-    return SignInFailed(
-        f"Tenant {tenant.slug} is not connected.",
-        hint=f"Connect it with `tenantatlas tenants update {tenant.slug} --client-secret-file F`.",
-    )
+    if row is None or row.tenant.removed_at is not None:
+        raise SignInFailed(
+            f"Tenant {tenant.slug} is not connected.",
+            hint="Connect its app on the Connection page, or with "
+            f"`tenantatlas tenants update {tenant.slug} --client-id GUID --client-secret-file F`.",
+        )
+    return row
 
 
 def forget_clients() -> None:

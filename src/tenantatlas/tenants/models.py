@@ -72,6 +72,8 @@ class Tenant(models.Model):
 class Connection(TenantOwned):
     """An app registration. `sealed` holds its secret or certificate, readable only with the key file."""
 
+    is_seen = False
+
     purpose = models.CharField(max_length=10, choices=Purpose.choices, default=Purpose.READER)
     client_id = models.CharField(max_length=36)
     kind = models.CharField(max_length=12, choices=CredentialKind.choices)
@@ -92,6 +94,8 @@ class Connection(TenantOwned):
 
 class NewCertificate(TenantOwned):
     """A key pair made here for an app that does not use it yet. `certificate` is its public half, PEM."""
+
+    is_seen = False
 
     purpose = models.CharField(max_length=10, choices=Purpose.choices)
     certificate = models.TextField()

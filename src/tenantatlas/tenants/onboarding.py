@@ -1,19 +1,19 @@
 """Connecting a tenant in steps, each of which is saved: begun here, finished by giving it its reader's app.
 
-A tenant without a reader's app is a draft. It is there for its owner, can be corrected and discarded, and
-every run in it says that it is not connected yet.
+A tenant without a reader's app is a draft. It is there for its owner, can be discarded, and every run in it
+says that it is not connected yet. What was mistyped is corrected by `correcting`.
 """
 
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
 
-from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.accounts.models import User
 from tenantatlas.core.errors import Conflict
 
+from .correcting import id_is_fixed
 from .models import Purpose, Tenant
-from .queries import connection_of, require_capability, require_install_owner
+from .queries import connection_of, require_install_owner
 from .services import TenantFacts, check_facts, make_tenant, record_tenant_event, remove_tenant, slug_taken
 
 
@@ -35,18 +35,6 @@ def begin_tenant(facts: TenantFacts, *, actor: User) -> Tenant:
     return tenant
 
 
-def correct_tenant(tenant: Tenant, facts: TenantFacts, *, actor: User) -> None:
-    """Say again which Microsoft tenant it is, and where. Only while no app is connected to it."""
-    require_capability(actor, tenant, Capability.TENANT_MANAGE)
-    require_draft(tenant)
-    checked = check_facts(facts)
-    with transaction.atomic():
-        Tenant.objects.filter(pk=tenant.pk).update(**checked)
-        shown = {name: checked[name] for name in ("name", "environment", "tenant_guid", "cloud")}
-        record_tenant_event("tenant.corrected", tenant=tenant, actor=actor, details=shown)
-    tenant.refresh_from_db()
-
-
 def discard_tenant(tenant: Tenant, *, actor: User) -> None:
     """Give up connecting a tenant that has no app yet."""
     require_draft(tenant)
@@ -54,9 +42,8 @@ def discard_tenant(tenant: Tenant, *, actor: User) -> None:
 
 
 def require_draft(tenant: Tenant) -> None:
-    """Nothing, or `Conflict` once the tenant has its reader's app."""
-    if connection_of(tenant, Purpose.READER) is not None:
+    """Nothing, or `Conflict` once the tenant has its reader's app, or had it and something of it is kept."""
+    if connection_of(tenant, Purpose.READER) is not None or id_is_fixed(tenant):
         raise Conflict(
-            f"{tenant.slug} is connected: it stays the Microsoft tenant that it is.",
-            hint="Connect the other tenant under its own slug.",
+            f"{tenant.slug} is connected: it cannot be discarded.", hint="Remove it on its Settings page."
         )

@@ -101,7 +101,8 @@ def require_install_owner(user: User) -> None:
 
 def connection_of(tenant: Tenant, purpose: str) -> Connection | None:
     """The tenant's app registration for that purpose, whatever the scope."""
-    found: Connection | None = Connection.all_tenants.filter(tenant=tenant, purpose=purpose).first()
+    rows = Connection.all_tenants.filter(tenant=tenant, purpose=purpose).select_related("tenant")
+    found: Connection | None = rows.first()
     return found
 
 

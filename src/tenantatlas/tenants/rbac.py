@@ -21,7 +21,7 @@ from tenantatlas.core.log import remember_secret
 from tenantatlas.graph import delegated
 from tenantatlas.graph.delegated import FoundGroup
 
-from .connections import target_of
+from .connections import cloud_of, target_of
 from .models import Purpose, Tenant
 from .queries import require_capability
 from .services import keep_rbac_group, record_tenant_event
@@ -118,7 +118,7 @@ def _token(tenant: Tenant, actor: User, signed_in: SignedIn) -> delegated.Delega
 
 
 def _sealed(tenant: Tenant, actor: User, purpose: str, value: Mapping[str, Json]) -> str:
-    data = seal(tenant, purpose=purpose, record=f"user {actor.pk}", plain=dumps(dict(value)))
+    data = seal(tenant, purpose=purpose, record=_record(tenant, actor), plain=dumps(dict(value)))
     return base64.b64encode(data).decode("ascii")
 
 
@@ -126,8 +126,14 @@ def _opened(tenant: Tenant, actor: User, purpose: str, sealed: str) -> dict[str,
     try:
         data = base64.b64decode(sealed, validate=True)
         opened: dict[str, Json] = loads(
-            unseal(tenant, purpose=purpose, record=f"user {actor.pk}", sealed=data)
+            unseal(tenant, purpose=purpose, record=_record(tenant, actor), sealed=data)
         )
     except (ValueError, StorageFailed) as error:
         raise SignInFailed("This is not the sign-in that was begun here.", hint="Sign in again.") from error
     return opened
+
+
+def _record(tenant: Tenant, actor: User) -> str:
+    """Whose it is, and for which addresses: where these are corrected, it can be opened no more."""
+    cloud = cloud_of(tenant)
+    return f"user {actor.pk} at {cloud.graph_url} and {cloud.login_url}/{tenant.tenant_guid}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.db import models
 
@@ -66,6 +66,9 @@ class ScopedManager(models.Manager[M]):
 
 class TenantOwned(models.Model):
     """A row that belongs to one tenant."""
+
+    #: Whether a row tells what was seen of the Microsoft tenant, or is kept for it: then its id is fixed.
+    is_seen: ClassVar[bool] = True
 
     tenant = models.ForeignKey("tenants.Tenant", on_delete=models.PROTECT, related_name="+")
 

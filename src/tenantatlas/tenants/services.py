@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from tenantatlas.audit.services import record_event
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Conflict, InputError, NotFound
 from tenantatlas.core.json import storable_text
-from tenantatlas.graph.clouds import cloud_named
+from tenantatlas.graph.clouds import CUSTOM, cloud_named, graph_origin, login_origin
 
 from .credentials import Credential, authorities, seal_secret
 from .models import Connection, Environment, Membership, NewCertificate, Purpose, Tenant
@@ -230,39 +230,86 @@ def read_guid(text: str, *, what: str) -> str:
 
 
 def check_names(*, name: str, environment: str) -> dict[str, str]:
-    """A tenant's name and environment as they are kept; `InputError` where they will not do."""
+    """A tenant's name and environment as they are kept; `InputError` says all that will not do."""
+    return _kept_of(
+        [
+            ("name", lambda: {"name": _checked_name(name)}),
+            ("environment", lambda: {"environment": _checked_environment(environment)}),
+        ]
+    )
+
+
+def check_facts(new: TenantFacts) -> dict[str, Any]:
+    """What a person says of a tenant, as it is kept; `InputError` says all that will not do, at once."""
+    checks: list[_Check] = [
+        ("name", lambda: {"name": _checked_name(new.name)}),
+        ("slug", lambda: _check_slug(new.slug)),
+        ("environment", lambda: {"environment": _checked_environment(new.environment)}),
+        ("tenant_guid", lambda: {"tenant_guid": read_guid(new.tenant_guid, what="tenant id")}),
+    ]
+    if new.cloud == CUSTOM:
+        checks += [
+            ("graph_url", lambda: {"cloud": CUSTOM, "graph_url": graph_origin(new.graph_url)}),
+            ("login_url", lambda: {"login_url": login_origin(new.login_url)}),
+        ]
+    else:
+        checks.append(("cloud", lambda: _check_known_cloud(new)))
+    checks.append(("ca", lambda: {"ca_pem": authorities(new.ca_pem) if new.ca_pem else ""}))
+    return _kept_of(checks)
+
+
+_Check = tuple[str, Callable[[], dict[str, Any]]]
+
+
+def _kept_of(checks: Sequence[_Check]) -> dict[str, Any]:
+    """What all checks keep, or one `InputError` of every field that will not do."""
+    kept: dict[str, Any] = {}
+    problems: list[dict[str, str]] = []
+    for field, check in checks:
+        try:
+            kept |= check()
+        except InputError as error:
+            problems.append({"field": field, "message": error.message, "hint": error.hint})
+    if problems:
+        hints = dict.fromkeys(each["hint"] for each in problems if each["hint"])
+        raise InputError(
+            " ".join(each["message"] for each in problems),
+            hint=" ".join(hints),
+            details={"field": problems[0]["field"], "problems": problems},
+        )
+    return kept
+
+
+def _checked_name(name: str) -> str:
     if not name.strip() or len(name) > 120:  # noqa: PLR2004 - the column's length
         raise InputError(
-            "A tenant needs a name of at most 120 characters.",
-            hint="Give one with --name.",
-            details={"field": "name"},
+            "A tenant needs a name of at most 120 characters.", hint="Give the name that people say."
         )
+    return storable_text(name.strip())
+
+
+def _checked_environment(environment: str) -> str:
     if environment not in Environment.values:
         raise InputError(
             f"There is no environment {environment[:30]!r}.",
             hint=f"Use one of {', '.join(Environment.values)}.",
-            details={"field": "environment"},
         )
-    return {"name": storable_text(name.strip()), "environment": environment}
+    return environment
 
 
-def check_facts(new: TenantFacts) -> dict[str, Any]:
-    """What a person says of a tenant, as it is kept; `InputError` names what will not do."""
-    if not _SLUG.fullmatch(new.slug):
+def _check_slug(slug: str) -> dict[str, Any]:
+    """Nothing is kept of it here: a slug is given once."""
+    if not _SLUG.fullmatch(slug):
         raise InputError(
-            f"{new.slug[:60]!r} cannot be a tenant's slug.",
+            f"{slug[:60]!r} cannot be a tenant's slug." if slug else "A tenant needs a slug.",
             hint="Use up to 50 lower-case letters, digits and hyphens, such as contoso-test.",
         )
+    return {}
+
+
+def _check_known_cloud(new: TenantFacts) -> dict[str, Any]:
     cloud = cloud_named(new.cloud, graph_url=new.graph_url, login_url=new.login_url)
-    custom = bool(new.graph_url)
-    return {
-        **check_names(name=new.name, environment=new.environment),
-        "tenant_guid": read_guid(new.tenant_guid, what="tenant id"),
-        "cloud": cloud.name,
-        "graph_url": cloud.graph_url if custom else "",
-        "login_url": cloud.login_url if custom else "",
-        "ca_pem": authorities(new.ca_pem) if new.ca_pem else "",
-    }
+    return {"cloud": cloud.name, "graph_url": "", "login_url": ""}
 
 
 def _new_or_returning(slug: str, facts: dict[str, Any]) -> Tenant:

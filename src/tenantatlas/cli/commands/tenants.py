@@ -18,6 +18,7 @@ from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import groups_by_id
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants import keys, services
+from tenantatlas.tenants.correcting import correct_tenant
 from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
 from tenantatlas.tenants.models import Environment, Purpose, Tenant
 from tenantatlas.tenants.queries import connection_of, latest_report, require_capability, tenants_of
@@ -189,13 +190,25 @@ def certificate_(
         )
 
 
-def set_(
+def set_(  # noqa: PLR0913 - the options of the command are its arguments
     slug: SlugArgument,
     *,
     name: Annotated[str, typer.Option(help="Another name.")] = "",
     environment: Annotated[
         Environment | None, typer.Option(help="What the tenant is for.", case_sensitive=False)
     ] = None,
+    tenant_id: Annotated[
+        str, typer.Option(metavar="GUID", help="The Microsoft tenant's id, until something of it was seen.")
+    ] = "",
+    cloud: Annotated[
+        CloudName | None, typer.Option(help="The cloud that the tenant lives in.", case_sensitive=False)
+    ] = None,
+    graph_url: Annotated[str, typer.Option(metavar="U", help="Graph's address (custom cloud).")] = "",
+    login_url: Annotated[str, typer.Option(metavar="U", help="The sign-in address (custom cloud).")] = "",
+    ca_file: Annotated[
+        str,
+        typer.Option(metavar="F", help="CA certificates to trust for this tenant, PEM, or `none`."),
+    ] = "",
     rbac_group: Annotated[
         str,
         typer.Option(metavar="GUID", help="The group that shall hold our service principal, or `none`."),
@@ -213,15 +226,18 @@ def set_(
         ),
     ] = None,
 ) -> None:
-    """Change a tenant's settings."""
-    given = (name, environment, rbac_group, allow_deletes, require_approval, writes)
+    """Change a tenant's settings. Another cloud or address forgets the apps' credentials."""
+    where = (tenant_id, cloud, graph_url, login_url, ca_file)
+    given = (name, environment, *where, rbac_group, allow_deletes, require_approval, writes)
     if not any(given):
         raise InputError(
             "Nothing to set.",
-            hint="Give --name, --environment, --rbac-group, or yes or no for --allow-deletes, "
-            "--require-approval or --writes.",
+            hint="Give --name, --environment, --tenant-id, --cloud, --graph-url, --login-url, --ca-file, "
+            "--rbac-group, or yes or no for --allow-deletes, --require-approval or --writes.",
         )
     with in_tenant(slug) as session:
+        if any(where):
+            _correct(session, tenant_id, cloud, graph_url, login_url, ca_file)
         if name or environment:
             services.change_tenant(
                 session.tenant,
@@ -249,6 +265,33 @@ def remove(slug: SlugArgument) -> None:
     print_object(
         {"slug": slug, "removed": True}, text=f"{slug} is disconnected; its credentials are destroyed."
     )
+
+
+def _correct(
+    session: Session, tenant_id: str, cloud: CloudName | None, graph_url: str, login_url: str, ca_file: str
+) -> None:
+    """What is not given stays; a known cloud brings its own addresses."""
+    known = session.tenant
+    named = cloud.value if cloud else known.cloud
+    custom = named == CloudName.CUSTOM
+    trusted = {"": known.ca_pem, "none": ""}
+    facts = services.TenantFacts(
+        slug=known.slug,
+        name=known.name,
+        environment=known.environment,
+        tenant_guid=tenant_id or known.tenant_guid,
+        cloud=named,
+        graph_url=graph_url or (known.graph_url if custom else ""),
+        login_url=login_url or (known.login_url if custom else ""),
+        ca_pem=trusted[ca_file] if ca_file in trusted else read_text_file(Path(ca_file), what="CA file"),
+    )
+    forgotten = correct_tenant(known, facts, actor=session.user)
+    for purpose, client_id in forgotten.items():
+        note(
+            f"The {purpose}'s credential was given for other addresses and is forgotten. Give it again with "
+            f"`tenantatlas tenants update {known.slug} --purpose {purpose} --client-id {client_id} "
+            "--client-secret-file F`."
+        )
 
 
 def _keep_group(session: Session, group_id: str) -> None:

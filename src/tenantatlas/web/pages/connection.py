@@ -176,11 +176,12 @@ def registration_page(
     """The page of one app; with problems, they stand at its top."""
     app = next(each for each in app_rows() if each.purpose is purpose)
     client_id = app.row.client_id if app.row else ""
+    known = client_id or request.GET.get("client_id", "")[:36]
     context: dict[str, Any] = {
         "title": f"{purpose.label} app",
         "section": "connection",
         "app": app,
-        "client_id": request.POST.get("client_id", client_id),
+        "client_id": request.POST.get("client_id", known),
         "how": registration(
             request.tenant, purpose, client_id=client_id, redirect_uri=reply_address(request)
         ),

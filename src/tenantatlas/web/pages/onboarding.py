@@ -5,8 +5,9 @@ Tenant ──► App ──► Check ──► RBAC group ──► Inventory �
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -15,12 +16,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.core.errors import Conflict, InputError
+from tenantatlas.core.errors import Conflict, InputError, SignInFailed, Unavailable, Untrusted
 from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run, worker_alive
+from tenantatlas.tenants.correcting import correct_tenant, id_is_fixed
 from tenantatlas.tenants.models import PermissionReport, Purpose, Tenant
-from tenantatlas.tenants.onboarding import correct_tenant, discard_tenant
+from tenantatlas.tenants.onboarding import discard_tenant
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest, require
 from tenantatlas.web.wizard import Step
@@ -28,7 +30,7 @@ from tenantatlas.web.wizard import Step
 from .connection import AppRow, app_rows, problems_in, registration_page
 from .rbac import search_context
 from .runs import say_started
-from .tenants import facts_context, facts_given, problem_of
+from .tenants import facts_context, facts_given, problems_of, shown_again
 
 STEPS = {
     "tenant": "Tenant",
@@ -66,10 +68,17 @@ def setup(request: TenantRequest) -> HttpResponse:
         "runs": runs,
         "open_runs": any(run is not None and run.is_open for run in runs),
         "finished": all(done[name] for name in STEPS if name != "group"),
+        "unreached": _may_be_elsewhere(runs),
         "worker": worker_alive(),
         **_of_step(step)(request, apps),
     }
     return render(request, f"web/onboarding/{step}.html", context)
+
+
+def _may_be_elsewhere(runs: list[OperationRun | None]) -> bool:
+    """Whether a run failed as it does where a tenant's id, cloud, addresses or CA file are wrong."""
+    wrong = {Unavailable.code, SignInFailed.code, Untrusted.code, InputError.code}
+    return any(each["code"] in wrong for run in runs if run is not None for each in run.failures)
 
 
 def _frame(request: TenantRequest, step: str, done: dict[str, bool]) -> dict[str, Any]:
@@ -133,11 +142,15 @@ def _done(tenant: Tenant, apps: list[AppRow], latest: dict[str, OperationRun]) -
 
 def _of_step(step: str) -> Callable[[TenantRequest, list[AppRow]], dict[str, Any]]:
     steps: dict[str, Callable[[TenantRequest, list[AppRow]], dict[str, Any]]] = {
-        "tenant": lambda request, _: facts_context(vars(request.tenant)),
+        "tenant": lambda request, _: _tenant_step(request, vars(request.tenant)),
         "check": _check_step,
         "group": lambda request, _: search_context(request),
     }
     return steps.get(step, lambda _request, _apps: {})
+
+
+def _tenant_step(request: TenantRequest, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**facts_context(given), "fixed_id": id_is_fixed(request.tenant)}
 
 
 def _check_step(request: TenantRequest, apps: list[AppRow]) -> dict[str, Any]:
@@ -147,20 +160,37 @@ def _check_step(request: TenantRequest, apps: list[AppRow]) -> dict[str, Any]:
 
 @require_POST
 def setup_tenant(request: TenantRequest) -> HttpResponse:
-    """Correct which Microsoft tenant it is, while no app is connected."""
+    """Correct which Microsoft tenant it is, and where."""
     require(request, Capability.TENANT_MANAGE)
     try:
-        correct_tenant(request.tenant, facts_given(request, slug=request.tenant.slug), actor=request.user)
+        forgotten = correct_tenant(
+            request.tenant, facts_given(request, slug=request.tenant.slug), actor=request.user
+        )
     except (InputError, Conflict) as error:
+        problems = problems_of(error)
         done = _done(request.tenant, app_rows(), {})
         context = {
             **_frame(request, "tenant", done),
-            **facts_context(request.POST),
+            **_tenant_step(request, shown_again(request, problems)),
             "draft": not done["app"],
-            "problems": [problem_of(error)],
+            "problems": problems,
         }
         return render(request, "web/onboarding/tenant.html", context, status=error.http_status)
-    return redirect(_address(request.tenant, "app"))
+    return redirect(_after_correcting(request, forgotten))
+
+
+def _after_correcting(request: TenantRequest, forgotten: dict[str, str]) -> str:
+    """The app, while it has to be given; else the check, which says whether it is right now."""
+    if forgotten:
+        messages.warning(
+            request,
+            "Saved. Credentials are not sent to addresses that they were not given for: "
+            "give the app's credential again.",
+        )
+        query = urlencode({"client_id": forgotten.get(Purpose.READER, "")})
+        return f"{_address(request.tenant, 'app')}&{query}"
+    messages.success(request, "Saved.")
+    return _address(request.tenant, "check" if app_rows()[0].row else "app")
 
 
 @require_POST

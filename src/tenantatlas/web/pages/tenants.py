@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
@@ -50,15 +52,17 @@ def tenant_connect(request: PersonRequest) -> HttpResponse:
     """The first step of connecting a tenant: which one, and where it lives."""
     require_install_owner(request.user)
     problems: list[dict[str, str]] = []
+    given: Mapping[str, str] = {}
     if request.method == "POST":
         try:
             tenant = begin_tenant(facts_given(request), actor=request.user)
         except (InputError, Conflict) as error:
-            problems = [problem_of(error)]
+            problems = problems_of(error)
+            given = shown_again(request, problems)
         else:
             messages.success(request, f"{tenant.name} is saved. You can go on at any time.")
             return redirect("setup", slug=tenant.slug)
-    context = facts_context(request.POST if request.method == "POST" else {}) | {
+    context = facts_context(given) | {
         "title": "Connect a tenant",
         "section": "tenants",
         "problems": problems,
@@ -67,24 +71,44 @@ def tenant_connect(request: PersonRequest) -> HttpResponse:
 
 
 def facts_given(request: HttpRequest, *, slug: str = "") -> TenantFacts:
-    """What the form says of the tenant."""
+    """What the form says of the tenant. A slug that is left empty is made from the name."""
     form = request.POST
-    upload = request.FILES.get("ca")
-    if upload is not None and (upload.size or 0) > LARGEST_CA:
-        raise InputError("The CA file is larger than 256 KiB.", details={"field": "ca"})
+    name, custom = form.get("name", ""), form.get("cloud") == "custom"
     return TenantFacts(
-        slug=slug or form.get("slug", "").strip(),
-        name=form.get("name", ""),
+        slug=slug or form.get("slug", "").strip() or slugify(name)[:50].strip("-_").replace("_", "-"),
+        name=name,
         tenant_guid=form.get("tenant_guid", ""),
         environment=form.get("environment", ""),
         cloud=form.get("cloud", ""),
-        graph_url=form.get("graph_url", "").strip() if form.get("cloud") == "custom" else "",
-        login_url=form.get("login_url", "").strip() if form.get("cloud") == "custom" else "",
-        ca_pem=upload.read().decode("utf-8", "replace") if upload else form.get("ca_pem", ""),
+        graph_url=form.get("graph_url", "").strip() if custom else "",
+        login_url=form.get("login_url", "").strip() if custom else "",
+        ca_pem=_authorities_given(request),
     )
 
 
-def facts_context(given: Any) -> dict[str, Any]:
+def _authorities_given(request: HttpRequest) -> str:
+    """The CA file that is chosen now; else the one given before, unless it shall be forgotten."""
+    upload = request.FILES.get("ca")
+    if upload is None:
+        return "" if request.POST.get("ca_forget") == "yes" else request.POST.get("ca_pem", "")
+    if (upload.size or 0) > LARGEST_CA:
+        raise InputError(
+            "The CA file is larger than 256 KiB.",
+            hint="Give the certificates that sign the tenant's own, nothing else.",
+            details={"field": "ca"},
+        )
+    upload.seek(0)
+    content: bytes = upload.read()
+    return content.decode("utf-8", "replace")
+
+
+def shown_again(request: HttpRequest, problems: list[dict[str, str]]) -> dict[str, str]:
+    """What was typed, and a CA file that will do: nothing has to be given twice."""
+    bad_file = any(each["field"] == "ca" for each in problems)
+    return {**request.POST.dict(), "ca_pem": "" if bad_file else _authorities_given(request)}
+
+
+def facts_context(given: Mapping[str, Any]) -> dict[str, Any]:
     """What the form of a tenant's facts shows."""
     return {
         "given": {name: given.get(name, "") for name in _FIELDS},
@@ -96,18 +120,11 @@ def facts_context(given: Any) -> dict[str, Any]:
 _FIELDS = ("slug", "name", "tenant_guid", "environment", "cloud", "graph_url", "login_url", "ca_pem")
 
 
-def problem_of(error: AtlasError) -> dict[str, str]:
-    """The error as a line of the summary, leading to its field."""
-    said = "slug" if isinstance(error, Conflict) else error.message.lower()
-    words = {
-        "slug": "slug",
-        "tenant id": "tenant_guid",
-        "address": "graph_url",
-        "ca file": "ca",
-        "cloud": "cloud",
-    }
-    field = error.details.get("field") or next((name for word, name in words.items() if word in said), "name")
-    return {"field": str(field), "message": error.message, "hint": error.hint}
+def problems_of(error: AtlasError) -> list[dict[str, str]]:
+    """The error as lines of the summary, each leading to its field."""
+    several: list[dict[str, str]] = error.details.get("problems", [])
+    field = error.details.get("field") or ("slug" if isinstance(error, Conflict) else "name")
+    return several or [{"field": str(field), "message": error.message, "hint": error.hint}]
 
 
 @require_GET
@@ -142,7 +159,7 @@ def tenant_change(request: TenantRequest) -> HttpResponse:
             environment=request.POST.get("environment", ""),
         )
     except InputError as error:
-        return _settings(request, problems=[problem_of(error)])
+        return _settings(request, problems=problems_of(error))
     messages.success(request, "Saved.")
     return redirect("tenant_settings", slug=request.tenant.slug)
 

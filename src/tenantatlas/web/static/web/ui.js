@@ -7,6 +7,7 @@
   document.addEventListener("change", (event) => {
     const box = event.target;
     if (box.matches("[data-submit-on-change]")) box.form.requestSubmit();
+    if (box.dataset.opens && box.value === box.dataset.opensOn) document.querySelector(box.dataset.opens).open = true;
     if (box.matches("[data-tick-all]")) all(box.dataset.tickAll).forEach((each) => { each.checked = box.checked; pick(each); });
     if (box.matches("[data-tick]")) pick(box);
     if (box.matches("[data-tick], [data-tick-all]")) showSelection();
