@@ -94,8 +94,10 @@ def test_a_second_person_approves_in_the_browser(lost, world: World, ana, otto, 
     asked = ana.post(f"{detail(restore)}approval/")
     assert asked.headers["Location"] == review(restore)
     waiting = text(main(page(ana.get(review(restore)))))
-    assert "nobody has approved this plan" in waiting
+    asks = f"{world.tenant.name} asks for a second person's approval"
+    assert f"{asks}: nobody has approved this plan" in waiting
     assert "Decline" not in waiting
+    assert "Ask for approval" not in waiting  # it was asked, and nobody has answered
     assert olu.post(f"{detail(restore)}decision/", {"decision": "approve"}).status_code == 403
     refused = ana.post(
         f"{detail(restore)}execute/",
@@ -106,6 +108,10 @@ def test_a_second_person_approves_in_the_browser(lost, world: World, ana, otto, 
     assert "Decline" in text(main(page(otto.get(review(restore)))))
 
     otto.post(f"{detail(restore)}decision/", {"decision": "approve", "plan": restore.plan_sha256})
+    approved = main(page(otto.get(review(restore))))
+    assert "Approved by Otto; somebody else executes it now." in text(approved)
+    assert "Ask for approval" not in approved
+    assert 'value="approve"' not in approved
     execute(ana, restore)
 
     assert finish_newest(world).outcome == "succeeded"

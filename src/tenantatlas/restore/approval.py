@@ -94,7 +94,7 @@ def check_approved(restore: Restore, *, at: datetime, executor_id: int | None = 
     missing = _why_it_does_not_count(restore, row, at=at, executor_id=executor_id)
     if missing:
         raise ApprovalMissing(
-            f"{restore.tenant.slug} asks for a second person's approval: {missing}.",
+            f"{restore.tenant.name} asks for a second person's approval: {missing}.",
             hint=f"Another member approves it with `tenantatlas restore approve {restore.pk} --plan SHA256`.",
         )
 

@@ -132,17 +132,30 @@ def _review(
 
 
 def _approval(request: TenantRequest, restore: Restore) -> dict[str, Json]:
-    """Where the second person's approval stands, and whether this person may give it."""
+    """Where the second person's approval stands, and what this person may do about it."""
     if not request.tenant.require_approval:
         return {}
-    row = approval.approval_of(restore)
+    me, row = request.user.pk, approval.approval_of(restore)
     asked_by = row.asked_by_id if row is not None else restore.created_by_id
+    missing = _approval_missing(restore)
+    given_by_me = row is not None and row.decided_by_id == me
+    waits = row is not None and row.decided_at is None
+    return {
+        "approval": row,
+        "approval_missing": missing,
+        "approved_by_me": given_by_me and not missing,
+        "may_decide": asked_by != me,
+        "may_ask": not (waits or given_by_me),
+    }
+
+
+def _approval_missing(restore: Restore) -> str:
+    """Why the plan may not be executed, whoever does it; empty where an approval counts."""
     try:
-        approval.check_approved(restore, at=clock.now(), executor_id=request.user.pk)
-        missing = ""
+        approval.check_approved(restore, at=clock.now())
     except ApprovalMissing as error:
-        missing = error.message
-    return {"approval": row, "approval_missing": missing, "may_decide": asked_by != request.user.pk}
+        return error.message
+    return ""
 
 
 def _impact(restore: Restore) -> list[tuple[str, str, list[tuple[str, Json]]]]:
