@@ -100,8 +100,9 @@ def test_what_was_touched_since_is_left_as_it_is(restoring: Restoring) -> None:
     undo = restoring.undo(restore)
     assert restoring.actions(undo) == {"Ours": "update", "Theirs": "cannot"}
     assert undo.items.get(name="Theirs").reasons[0]["code"] == "touched"
-    restoring.execute(undo)
+    run = restoring.execute(undo)
 
+    assert (run.outcome, run.failures[0]["code"]) == (Outcome.PARTIALLY_SUCCEEDED, "stays")
     assert restoring.world.sim.get(CATALOG, theirs)["description"] == "Wanted so"
     assert restoring.world.sim.get(CATALOG, ours)["description"] == "Tampered"
 

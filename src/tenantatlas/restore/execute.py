@@ -45,7 +45,7 @@ from .planned import ABSENT, WRITING, Plan, PlannedWrite, fill_bytes, fill_place
 from .readback import ReadBack
 from .settle import Listings, growing_waits, settle_window
 from .work import Work
-from .world import PLACEHOLDER_MARK
+from .world import PLACEHOLDER_MARK, RestoreKind
 
 _AHEAD = 8
 _MOST_WRITING = 20
@@ -98,7 +98,8 @@ class Execution:
         work = self._work
         for key in self._keys:
             if key not in self._hands:
-                yield left_out(self._items[key], restore=work.restore.pk)
+                takes_back = work.restore.kind == RestoreKind.UNDO
+                yield left_out(self._items[key], restore=work.restore.pk, takes_back=takes_back)
         with work.desk:
             self._resume()
             while self._goes_on():

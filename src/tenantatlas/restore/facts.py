@@ -14,7 +14,8 @@ from .impact import TargetImpact, impact_of
 from .planned import MAKING, PERMISSION_MISSING, WRITING, Action, Plan, PlannedItem
 from .risks import Risk, risks_of
 from .settle import read_by_list
-from .world import PlanInput
+from .undoing import DELETES_OFF
+from .world import PlanInput, RestoreKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,9 @@ def _warnings(plan: Plan, given: PlanInput) -> Iterator[str]:
                 f"Missing: {' and '.join(permissions)}. {_policies(len(held))} cannot be written. Grant "
                 "it to the app, or connect a writer's app that has it, then preview again."
             )
+    staying = sum(reason.code == DELETES_OFF for item in plan.items for reason in item.reasons)
+    if staying and given.kind is RestoreKind.UNDO:
+        yield f"{_policies(staying)} that the restore made will stay: deleting is off for this tenant."
     if not given.groups and any(need.kind == "groups" for need in plan.needs()):
         yield "No group is known here yet: synchronise the directory."
     if any(item.action is Action.RECREATE for item in plan.items):

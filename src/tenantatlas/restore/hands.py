@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from tenantatlas.core import json
-from tenantatlas.core.errors import AtlasError
+from tenantatlas.core.errors import AtlasError, ConsentMissing
 from tenantatlas.core.json import Json
 from tenantatlas.policies.model import PolicyType
 from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.registry import ItemResult
 
 from .models import WriteRecord
-from .planned import ABSENT, MAKING, Action, PlannedItem, PlannedWrite
+from .planned import ABSENT, MAKING, PERMISSION_MISSING, Action, PlannedItem, PlannedWrite
 from .verify import Comparison, Finding
 
 _LONGEST_MESSAGE = 600
@@ -83,10 +83,28 @@ class Hand:
 # ── Ends ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def left_out(item: PlannedItem, *, restore: int) -> ItemResult:
-    """What the plan does not write."""
+def left_out(item: PlannedItem, *, restore: int, takes_back: bool = False) -> ItemResult:
+    """What the plan does not write. What was wanted and may not be had yet waits for a person's decision."""
     undecided = item.action is Action.UNDECIDED
     message = " ".join(reason.message for reason in item.reasons) or "It is as captured already."
+    if item.action is Action.CANNOT and takes_back:
+        return ItemResult(
+            key=item.key,
+            state=ItemState.NEEDS_DECISION,
+            action=item.action.value,
+            reason="stays",
+            message=message[:_LONGEST_MESSAGE],
+            hint="It was not taken back and stays as it is.",
+        )
+    if any(reason.code == PERMISSION_MISSING for reason in item.reasons):
+        return ItemResult(
+            key=item.key,
+            state=ItemState.NEEDS_DECISION,
+            action=item.action.value,
+            reason=ConsentMissing.code,
+            message=message[:_LONGEST_MESSAGE],
+            hint="Check the connection once it may, then preview again.",
+        )
     return ItemResult(
         key=item.key,
         state=ItemState.NEEDS_DECISION if undecided else ItemState.SKIPPED,

@@ -28,6 +28,8 @@ from .world import PlanInput, Source, item_key
 
 #: The object is not there any more.
 GONE = "gone"
+#: The restore made the object, and the tenant does not allow deletes.
+DELETES_OFF = "deletes_off"
 
 
 def moved(source: Source, match: Match, live: Json) -> Reason | None:
@@ -58,7 +60,7 @@ def removal(source: Source, match: Match, live: Json, *, allow_deletes: bool) ->
         return reason
     if not allow_deletes:
         return Reason(
-            code="deletes_off",
+            code=DELETES_OFF,
             message="The restore made it, and this tenant does not allow deletes: it stays.",
         )
     ctx = WriteContext(policy_type=source.policy_type, wanted=live, live=live)

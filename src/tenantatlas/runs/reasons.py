@@ -19,6 +19,7 @@ AMOUNTS_TO: Mapping[str, type[AtlasError]] = {
     "ambiguous": errors.Conflict,
     "mapping": errors.Conflict,
     "approval": errors.Conflict,
+    "stays": errors.Conflict,
     "not_there": errors.NotFound,
     # Microsoft Graph did something else than asked, or nobody knows what it did.
     "differs": errors.UpstreamError,
