@@ -208,8 +208,18 @@ class TestWhoMay:
         world.sim.revoke(["DeviceManagementConfiguration.ReadWrite.All"])
         world.work("connection.check")
         shown = text(page(ana.get(draft_of(ana, lost))))
-        assert "Permission missing" in shown
-        assert "Grant DeviceManagementConfiguration.ReadWrite.All to restore these." in shown
+        assert shown.count("Permission missing") == 1
+        assert "No policy of this set can be restored without it." in shown
+        assert "connect a writer's app" in shown
+
+    def test_what_may_not_be_written_is_marked_in_the_preview_and_counted(self, lost, world, ana):
+        world.sim.revoke(["DeviceManagementConfiguration.ReadWrite.All"])
+        restore = previewed(ana, world, lost)
+        shown = text(main(page(ana.get(f"{RESTORE}{restore.pk}/preview/?action=cannot"))))
+        assert "Cannot 2" in shown
+        assert "2 policies cannot be written" in shown
+        assert "DeviceManagementConfiguration.ReadWrite.All is missing" in shown
+        assert "Nothing is left to write." in text(main(page(ana.get(review(restore)))))
 
 
 def test_the_list_says_where_each_stands(lost, world, ana):
@@ -231,5 +241,6 @@ def test_the_result_is_filtered_by_how_items_ended(lost, world, ana):
     execute(ana, restore)
     finish_newest(world)
     shown = text(main(page(ana.get(f"{RESTORE}{restore.pk}/?result=skipped"))))
-    assert "1 policy;" in shown
+    assert "1 policy, those" in shown
+    assert "2 written and verified, 1 was already so." in shown
     assert "Same" in shown

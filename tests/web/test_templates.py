@@ -9,6 +9,7 @@ import pytest
 
 import tenantatlas.web
 from tenantatlas.web.navigation import GROUPS
+from tenantatlas.web.templatetags.atlas import without_commands
 
 WEB = Path(tenantatlas.web.__file__).parent
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
@@ -115,3 +116,20 @@ def test_a_divider_is_never_alone_at_the_end_of_a_line(path: Path):
     """It stands in one group with the command after it."""
     source = path.read_text(encoding="utf-8")
     assert source.count('class="divider-v"') == source.count('<span class="group"><span class="divider-v"')
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("See `tenantatlas restore mapping 1`.", ""),
+        ("Choose others. See them with `tenantatlas backups show a.b`.", "Choose others."),
+        ("Start one with `tenantatlas worker`.", "Start one with `tenantatlas worker`."),
+        (
+            "Grant it to the app, then 1.5 minutes later check.",
+            "Grant it to the app, then 1.5 minutes later check.",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_hint_on_a_page_names_no_command_for_what_pages_do(hint: str, shown: str) -> None:
+    assert without_commands(hint) == shown

@@ -57,6 +57,21 @@ def test_a_restore_is_taken_back_from_its_page(ended, world: World, ana):
     assert f"Restore {undo.pk} takes it back Succeeded" in text(main(page(ana.get(detail(ended)))))
 
 
+def test_an_undo_says_what_stays_before_and_after(ended, world: World, ana):
+    services.set_allow_deletes(world.tenant, actor=world.cast.otto, allowed=False)
+    assert "An undo leaves the 1 policy that this restore made" in text(main(page(ana.get(detail(ended)))))
+    undo = follow(world, ana, ended, "undo")
+    stays = "1 policy that the restore made will stay: deleting is off for this tenant. Settings"
+    assert stays in text(main(page(ana.get(f"{detail(undo)}preview/"))))
+    assert stays in text(main(page(ana.get(review(undo)))))
+
+    execute(ana, undo)
+    run = finish_newest(world)
+
+    assert (run.outcome, run.failures[0]["code"]) == ("partially_succeeded", "stays")
+    assert "1 taken back and verified, 1 stays." in text(main(page(ana.get(detail(undo)))))
+
+
 def test_a_restore_is_run_again_with_its_choice(ended, world: World, ana):
     again = follow(world, ana, ended, "again")
     assert (again.parent_id, again.kind, again.mapping) == (ended.pk, "restore", ended.mapping)

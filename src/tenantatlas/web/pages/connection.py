@@ -38,6 +38,8 @@ GROUPS = {
 }
 #: (days left, tone): the first that fits is how a credential's end is shown.
 EXPIRY_TONES = ((0, "danger"), (1, "danger"), (7, "danger"), (14, "warning"), (30, "warning"))
+_GRANT = "Add it to the app's permissions in Entra, then grant admin consent."
+_OR_A_WRITER = "Or connect a writer's app that has it."
 LARGEST_PEM = 64 * 1024
 
 
@@ -134,8 +136,8 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
                 grave.append(
                     Problem(
                         tone=tone,
-                        what=f"{row['permission']} is missing: {len(row['types'])} policy types {what}.",
-                        next_step="Add it to the app's permissions in Entra, then grant admin consent.",
+                        what=f"{row['permission']} is missing: {_types(len(row['types']))} {what}.",
+                        next_step=_GRANT if need is not Need.RESTORE else f"{_GRANT} {_OR_A_WRITER}",
                         link=consent_link(tenant, app),
                     )
                 )
@@ -149,6 +151,10 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
             )
         )
     return [*found, *grave]
+
+
+def _types(number: int) -> str:
+    return "1 policy type" if number == 1 else f"{number} policy types"
 
 
 def _expiry(app: AppRow) -> Problem:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from tenantatlas.restore import enablement, queries, undo
 from tenantatlas.restore.models import OPEN_STATUSES, Restore, RestoreStatus
+from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest
+from tenantatlas.web.templatetags.atlas import state_words
 
-from .restore_preview import ACTION_ORDER
+from .restore_preview import ACTION_ORDER, ITEMS_PER_PAGE, WRITING
 
 RESTORES_PER_PAGE = 50
+#: What happened to what was written, by the kind of restore.
+_WRITTEN_WORDS = {"undo": "taken back", "enable": "enforced", "twins": "removed"}
 #: Where each open status goes on.
 _NEXT_STEP = {
     RestoreStatus.DRAFT: "restore_policies",
@@ -44,7 +50,11 @@ def restore_detail(request: TenantRequest, restore_id: int) -> HttpResponse:
         "title": f"Restore {restore.pk}",
         "section": "restore",
         "restore": restore,
-        "items": [item for item in items if not asked or item.state == asked],
+        "page": filters.page_of(
+            request, [item for item in items if not asked or item.state == asked], ITEMS_PER_PAGE
+        ),
+        "said": result_sentence(restore, items),
+        "made": sum(bool(item.created_id) and not item.preimage_id for item in items),
         "total": len(items),
         "asked": asked,
         "results": [(state, states.count(state)) for state in dict.fromkeys(states)],
@@ -54,6 +64,27 @@ def restore_detail(request: TenantRequest, restore_id: int) -> HttpResponse:
         "followers": queries.followers(restore),
     }
     return render(request, "web/restore/detail.html", context)
+
+
+def result_sentence(restore: Restore, items: list[queries.ShownItem]) -> str:
+    """How it ended, in numbers: `16 written and verified, 1 needs a decision, 260 were already so.`"""
+    tried = Counter(item.state for item in items if item.action in WRITING)
+    rest = Counter((item.action, item.state) for item in items if item.action not in WRITING)
+    same = sum(number for (action, _), number in rest.items() if action == "unchanged")
+    open_ = sum(number for (_, state), number in rest.items() if state == ItemState.NEEDS_DECISION)
+    written = tried.pop(ItemState.SUCCEEDED, 0)
+    verb = _WRITTEN_WORDS.get(restore.kind, "written")
+    asks = ("1 stays", "{} stay") if restore.kind == "undo" else ("1 needs a decision", "{} need a decision")
+    parts = [f"{written} {verb} and verified" if written else f"Nothing {verb}"]
+    parts += [f"{number} {state_words(state or 'not_started').lower()}" for state, number in tried.items()]
+    parts += _counted(open_, *asks)
+    parts += _counted(rest.total() - same - open_, "1 left out", "{} left out")
+    parts += _counted(same, "1 was already so", "{} were already so")
+    return f"{', '.join(parts)}."
+
+
+def _counted(number: int, one: str, many: str) -> list[str]:
+    return [] if not number else [one] if number == 1 else [many.format(number)]
 
 
 def _in_order(restore: Restore) -> list[queries.ShownItem]:

@@ -60,6 +60,8 @@ def restore_mapping(request: TenantRequest, restore_id: int) -> HttpResponse:
     context: dict[str, Json] = {
         "restore": draft,
         "lines": lines,
+        "unsettled": [line for line in lines if line.thing.decision.action is None],
+        "settled": [line for line in lines if line.thing.decision.action is not None],
         "groups": groups,
         "open": sum(line.thing.is_open for line in lines),
         "synced": needs.synced,

@@ -55,6 +55,10 @@ def restore_policies(request: TenantRequest, restore_id: int) -> HttpResponse:
         "only_ticked": bool(draft.policies or problems),
         **(_large if _is_large(counts) else _small)(request, draft, entries, counts),
     }
+    groups = [group for _, members in context.get("parts", ()) for group in members]
+    writable = [group for group in groups if not group.obstacle]
+    context["lacking"] = sorted({name for group in writable for name in group.lacking})
+    context["all_lack"] = all(group.lacking for group in writable)
     return show_step(request, "Policies", context, problems=problems)
 
 

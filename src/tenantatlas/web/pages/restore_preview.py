@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
@@ -30,6 +31,17 @@ from .runs import fingerprint, say_started, title_of
 ITEMS_PER_PAGE = 50
 WRITING = ("create", "update", "recreate", "copy", "remove")
 ACTION_ORDER = (*WRITING, "undecided", "cannot", "skip", "unchanged")
+#: Where something can be done about what a check found.
+PAGES_OF_CHECKS = {
+    "permission_missing": ("Connection", "connection"),
+    "lookup_missing": ("Connection", "connection"),
+    "never_checked": ("Connection", "connection"),
+    "not_connected": ("Connection", "connection"),
+    "writes_held": ("Settings", "tenant_settings"),
+    "deletes_off": ("Settings", "tenant_settings"),
+    "old_inventory": ("Policies", "policy_list"),
+    "old_directory": ("Groups", "group_list"),
+}
 PAGE, PART = "web/restore/preview.html", "web/restore/_preview.html"
 
 
@@ -97,7 +109,7 @@ def _shown(
         "run": run,
         "is_open": is_open,
         **(_band(run) if run is not None else {}),
-        **_checks(restore),
+        **_checks(request, restore),
         **({} if is_open else _plan(request, restore)),
     }
     return render_page_or_part(request, PAGE, PART, context, status=status)
@@ -114,9 +126,10 @@ def _band(run: OperationRun) -> dict[str, Json]:
     }
 
 
-def _checks(restore: Restore) -> dict[str, Json]:
+def _checks(request: TenantRequest, restore: Restore) -> dict[str, Json]:
     levels = [level.value for level in Level]
     return {
+        "checks": [(check, *_page_for(request, check)) for check in restore.checks],
         "stale": services.checks_are_stale(restore),
         "blocking": services.blocking_checks(restore),
         "levels": [
@@ -125,6 +138,14 @@ def _checks(restore: Restore) -> dict[str, Json]:
             if (number := sum(check["level"] == level for check in restore.checks))
         ],
     }
+
+
+def _page_for(request: TenantRequest, check: dict[str, str]) -> tuple[str, str]:
+    """The page where something can be done about a check, in words and its address."""
+    words, name = PAGES_OF_CHECKS.get(check["code"], ("", ""))
+    if not name or check["level"] == Level.SAFE:
+        return "", ""
+    return words, reverse(name, kwargs={"slug": request.tenant.slug})
 
 
 # ── What the preview found ────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +32,18 @@ register = template.Library()
 
 NOTHING = "\N{EN DASH}"
 _CURRENT = mark_safe(' aria-current="true"')
+
+
+#: One sentence; a command in it may contain anything.
+_SENTENCE = re.compile(r"(?:`[^`]*`|[^.;`]|[.;](?!\s|$))+[.;]?\s*")
+#: Commands that a page has a button or a link for; those that start a process it has not.
+_COMMAND = re.compile(r"`tenantatlas (?!worker|serve|web|self|init|migrate)")
+
+
+@register.filter
+def without_commands(hint: str) -> str:
+    """A hint without the sentences that name a command for what the pages do themselves."""
+    return "".join(each for each in _SENTENCE.findall(hint) if not _COMMAND.search(each)).strip()
 
 
 @register.inclusion_tag("web/components/pill_tag.html")
