@@ -21,6 +21,7 @@ from tenantatlas.policies.canonical import compose
 from tenantatlas.policies.registry import get_type
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.registry import label_of
 from tests.simulated import CATALOG, World, catalog_body, group_target
 
 from .archives import hostile, zipped
@@ -35,11 +36,11 @@ def handed_in(world: World, data: bytes, name: str = "export.zip") -> Upload:
 
 
 def preview(world: World, data: bytes) -> OperationRun:
-    return world.work("backup_set.import", upload=handed_in(world, data).pk)
+    return world.work("backup_set.look_into", upload=handed_in(world, data).pk)
 
 
 def imported(world: World, data: bytes) -> tuple[OperationRun, BackupSet]:
-    run = world.work("backup_set.import", upload=handed_in(world, data).pk, store=True)
+    run = world.work("backup_set.import", upload=handed_in(world, data).pk)
     return run, BackupSet.objects.get(run=run)
 
 
@@ -267,5 +268,12 @@ class TestHostile:
 
 
 def imported_or_none(world: World, data: bytes) -> tuple[OperationRun, BackupSet | None]:
-    run = world.work("backup_set.import", upload=handed_in(world, data).pk, store=True)
+    run = world.work("backup_set.import", upload=handed_in(world, data).pk)
     return run, BackupSet.objects.filter(run=run).first()
+
+
+def test_looking_into_a_file_is_not_called_an_import(world: World, backup_set: BackupSet) -> None:
+    data = exported(world, set=backup_set.pk)
+    looked, (stored, _) = preview(world, data), imported(world, data)
+    assert (label_of(looked.operation), looked.subject) == ("Look into an import", "export.zip")
+    assert (label_of(stored.operation), stored.subject) == ("Import policies", "export.zip")

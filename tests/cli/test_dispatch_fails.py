@@ -36,7 +36,7 @@ LINES = [
     ("backup_set.remove_policies", "backups remove {it.set} --policy {it.policy}"),
     ("backup_set.verify", "backups verify {it.set}"),
     ("backup_set.export", "backups export {it.set} --output {it.folder}/out.zip"),
-    ("backup_set.import", "backups import {it.archive} -t contoso"),
+    ("backup_set.look_into", "backups import {it.archive} -t contoso"),
     ("backup_set.import", "backups import {it.archive} -t contoso --store"),
     ("drift.generate", "drift -t contoso --set {it.set}"),
     ("drift.generate", "backups diff {it.set} live"),

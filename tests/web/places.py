@@ -162,7 +162,7 @@ def furnish(world: World) -> dict[str, int]:
         schedule=schedule, key="once", due_at=clock.now(), state="skipped", reason="missed"
     )
     upload = keep_upload(world.tenant, [b"no archive"], name="export.zip", actor=world.cast.ana)
-    world.work("backup_set.import", upload=upload.pk)
+    world.work("backup_set.look_into", upload=upload.pk)
     export = world.work("backup_set.export", set=chosen).context["export"]
     policy = Policy.objects.get(graph_id=first)
     return {

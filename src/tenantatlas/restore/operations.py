@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 
 from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.backups.queries import find_set
 from tenantatlas.core import clock
 from tenantatlas.core.errors import Cancelled, Conflict
 from tenantatlas.runs.lifecycle import ItemState
@@ -54,9 +55,9 @@ class PreviewRestore(Operation[PreviewParams]):
         """How much, and from which set."""
         with tenant_scope(tenant):
             what = _count(len(choose(params)))
-            return (
-                f"{what} of restore {params.parent}" if params.takes_back else f"{what} from set {params.set}"
-            )
+            if params.takes_back:
+                return f"{what} of restore {params.parent}"
+            return f"{what} from {find_set(params.set).name}"
 
     def check(self, params: PreviewParams, tenant: Tenant) -> None:
         """Refuse sets, versions and policies that are not there."""

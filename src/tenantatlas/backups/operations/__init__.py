@@ -3,7 +3,7 @@
 from .capture import CaptureBackup, CaptureParams, CaptureSnapshot, SnapshotParams, complete_set, scope_of
 from .change import AddPolicies, ChangeParams, RemovePolicies
 from .export import ExportBackup, ExportParams
-from .importing import ImportBackup, ImportParams
+from .importing import ImportBackup, ImportParams, LookIntoImport, LookParams
 from .sets import SetParams, VerifyBackup, captured_set
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "ExportParams",
     "ImportBackup",
     "ImportParams",
+    "LookIntoImport",
+    "LookParams",
     "RemovePolicies",
     "SetParams",
     "SnapshotParams",

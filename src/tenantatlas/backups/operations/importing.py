@@ -1,4 +1,4 @@
-"""The run that takes in an archive: first it says what it recognises, then, asked again, it stores that."""
+"""The two runs that take in an archive: the first says what it recognises, the second stores that."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db.models import Count
 
@@ -36,11 +37,16 @@ from .capture import complete_set, make_set
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportParams:
-    """The upload. Without `store` the run only says what it recognises. `name` is the set's."""
+class LookParams:
+    """The upload."""
 
     upload: int
-    store: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportParams(LookParams):
+    """The upload, and the set's name."""
+
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -50,27 +56,28 @@ class ImportParams:
             )
 
 
-@operation("backup_set.import", label="Import policies", needs=Capability.BACKUP_RUN)
-class ImportBackup(Operation[ImportParams]):
+_Given = TypeVar("_Given", bound=LookParams)
+
+
+class _ReadsArchive(Operation[_Given]):
     """Reads an archive of exported JSON; nothing is written to the tenant, and nothing of it is trusted."""
 
-    params_type = ImportParams
-    unique_by = ("store",)
+    unique_by = ()
     chunk_size = 1000
     parallel_lanes = 1
     retryable = False
 
-    def target(self, params: ImportParams) -> str:
+    def target(self, params: _Given) -> str:
         """The upload."""
         return str(params.upload)
 
-    def subject(self, params: ImportParams, tenant: Tenant) -> str:
-        """The file's name, and whether it is stored."""
+    def subject(self, params: _Given, tenant: Tenant) -> str:
+        """The file's name."""
         with tenant_scope(tenant):
-            name = find_upload(params.upload).name
-        return name if params.store else f"What is in {name}"
+            name: str = find_upload(params.upload).name
+        return name
 
-    def check(self, params: ImportParams, tenant: Tenant) -> None:
+    def check(self, params: _Given, tenant: Tenant) -> None:
         """Refuse an upload that is not there."""
         with tenant_scope(tenant):
             find_upload(params.upload)
@@ -82,8 +89,7 @@ class ImportBackup(Operation[ImportParams]):
             files = [entry.filename for entry in files_in(archive)]
         if not files:
             raise InputError("There is no file in the archive.", details={"field": "file"})
-        if ctx.params.store:
-            _set_of(ctx)
+        self.begin(ctx)
         for number, path in enumerate(files):
             if path != MANIFEST:
                 yield ItemSpec(
@@ -118,17 +124,52 @@ class ImportBackup(Operation[ImportParams]):
             found = recognise(entry.filename, read_entry(archive, entry), listed=listed)
         except NotRecognised as why:
             return _passed_over(item, str(why))
-        if ctx.params.store:
-            store_imported(ctx.tenant, found, run_id=ctx.run.pk, backup_set=_set_of(ctx))
-        return _recognised(item, found, stored=ctx.params.store)
+        return _recognised(item, found, action=self.take(ctx, found))
 
     def finish(self, ctx: RunContext) -> None:
-        """Complete the set; where nothing was recognised, say so."""
+        """Where nothing was recognised, say so."""
         if ctx.items().exists() and not ctx.items(ItemState.SUCCEEDED).exists():
             ctx.mark_incomplete("input", "Nothing in the archive was recognised as a policy.")
-        if ctx.params.store:
-            made = _set_of(ctx)
-            complete_set(made, list(_summaries(made)), whole=frozenset())
+
+    def begin(self, ctx: RunContext) -> None:
+        """What comes before the files."""
+
+    def take(self, ctx: RunContext, found: list[Recognised]) -> str:
+        """Do with what was recognised in a file what the operation is for; the word for that."""
+        raise NotImplementedError
+
+
+@operation("backup_set.look_into", label="Look into an import", needs=Capability.BACKUP_RUN)
+class LookIntoImport(_ReadsArchive[LookParams]):
+    """Says what is recognised in an archive, file by file. Nothing is stored as a version."""
+
+    params_type = LookParams
+
+    def take(self, ctx: RunContext, found: list[Recognised]) -> str:  # noqa: ARG002 - it only says so
+        """Nothing is stored."""
+        return "recognised"
+
+
+@operation("backup_set.import", label="Import policies", needs=Capability.BACKUP_RUN)
+class ImportBackup(_ReadsArchive[ImportParams]):
+    """Stores what is recognised in an archive as a backup set."""
+
+    params_type = ImportParams
+
+    def begin(self, ctx: RunContext) -> None:
+        """The set is there from the start."""
+        _set_of(ctx)
+
+    def take(self, ctx: RunContext, found: list[Recognised]) -> str:
+        """Store it in the set."""
+        store_imported(ctx.tenant, found, run_id=ctx.run.pk, backup_set=_set_of(ctx))
+        return "imported"
+
+    def finish(self, ctx: RunContext) -> None:
+        """Complete the set."""
+        super().finish(ctx)
+        made = _set_of(ctx)
+        complete_set(made, list(_summaries(made)), whole=frozenset())
 
     def ended(self, run: OperationRun) -> None:
         """A set whose run could not finish it is incomplete."""
@@ -163,13 +204,13 @@ def _passed_over(item: RunItem, why: str) -> ItemResult:
     )
 
 
-def _recognised(item: RunItem, found: list[Recognised], *, stored: bool) -> ItemResult:
+def _recognised(item: RunItem, found: list[Recognised], *, action: str) -> ItemResult:
     words = shorten([f"{one.policy_type.label}: {one.name}" for one in found])
     notes = " ".join(dict.fromkeys(note for one in found for note in one.notes))
     return ItemResult(
         key=item.key,
         state=ItemState.SUCCEEDED,
-        action="imported" if stored else "recognised",
+        action=action,
         message=f"{words}. {notes}".strip()[:600],
         details={
             "number": len(found),

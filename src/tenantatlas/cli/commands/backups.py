@@ -15,7 +15,7 @@ from tenantatlas.backups.archive import read_archive
 from tenantatlas.backups.comparing import SetDifference, compare_sets
 from tenantatlas.backups.imports import keep_upload
 from tenantatlas.backups.models import BackupSet, Export, SetEntry
-from tenantatlas.backups.operations import ChangeParams, ExportParams, ImportParams, SetParams
+from tenantatlas.backups.operations import ChangeParams, ExportParams, ImportParams, LookParams, SetParams
 from tenantatlas.cli.findings import found_by
 from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
 from tenantatlas.cli.session import Session, TenantOption, WaitOption, acting_user, in_tenant, in_tenant_of
@@ -170,8 +170,12 @@ def import_(
     """Take in an archive of ours, or JSON that IntuneManagement, IntuneCD or Graph gave. Writes no tenant."""
     with in_tenant(tenant) as session:
         upload = keep_upload(session.tenant, _parts_of(file), name=file.name, actor=session.user)
-        params = ImportParams(upload=upload.pk, store=store, name=name.strip())
-        start_and_wait("backup_set.import", session, params=params, wait=wait, extra=_taken_in)
+        key, params = (
+            ("backup_set.import", ImportParams(upload=upload.pk, name=name.strip()))
+            if store
+            else ("backup_set.look_into", LookParams(upload=upload.pk))
+        )
+        start_and_wait(key, session, params=params, wait=wait, extra=_taken_in)
 
 
 def _parts_of(path: Path) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from tenantatlas.web.requests import TenantRequest, require
 from .runs import say_started, show_started
 
 FILES_PER_PAGE = 100
-OPERATION = "backup_set.import"
+LOOK, STORE = "backup_set.look_into", "backup_set.import"
 UPLOADS_SHOWN = 20
 
 
@@ -51,7 +51,7 @@ def import_start(request: TenantRequest) -> HttpResponse:
 def _handed_in(request: TenantRequest, file: UploadedFile[bytes]) -> HttpResponse:
     upload = keep_upload(request.tenant, file.chunks(), name=file.name or "archive.zip", actor=request.user)
     run, created = start_run(
-        OPERATION,
+        LOOK,
         tenant=request.tenant,
         params={"upload": upload.pk},
         actor=request.user,
@@ -65,9 +65,9 @@ def _handed_in(request: TenantRequest, file: UploadedFile[bytes]) -> HttpRespons
 def import_preview(request: TenantRequest, upload_id: int) -> HttpResponse:
     """What was recognised, file by file; from here it is stored."""
     upload = find_upload(upload_id)
-    runs = OperationRun.objects.filter(operation=OPERATION, params__upload=upload.pk).order_by("-pk")
-    preview = next((run for run in runs if not run.params.get("store")), None)
-    stored = next((run for run in runs if run.params.get("store")), None)
+    runs = OperationRun.objects.filter(operation__in=(LOOK, STORE), params__upload=upload.pk).order_by("-pk")
+    preview = next((run for run in runs if run.operation == LOOK), None)
+    stored = next((run for run in runs if run.operation == STORE), None)
     rows = preview.items.order_by("position") if preview else ()
     context = {
         "title": f"Import of {upload.name}",
@@ -86,10 +86,10 @@ def import_store(request: TenantRequest, upload_id: int) -> HttpResponse:
     """Store what is recognised as a backup set, as a run."""
     require(request, Capability.BACKUP_RUN)
     upload = find_upload(upload_id)
-    params = {"upload": upload.pk, "store": True, "name": request.POST.get("name", "").strip()}
+    params = {"upload": upload.pk, "name": request.POST.get("name", "").strip()}
     try:
         started = start_run(
-            OPERATION, tenant=request.tenant, params=params, actor=request.user, trigger=Trigger.PERSON
+            STORE, tenant=request.tenant, params=params, actor=request.user, trigger=Trigger.PERSON
         )
     except InputError as error:
         messages.error(request, error.message)
