@@ -10,11 +10,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tenantatlas.accounts.capabilities import Role
+from tenantatlas.backups.models import BackupSet
 from tenantatlas.core import clock
 from tenantatlas.tenants.models import PermissionReport
 from tenantatlas.web.queries import glances
 from tests.factories import MembershipFactory, TenantFactory
-from tests.simulated import World
+from tests.simulated import CATALOG, World
 
 from .reading import main, page, text
 
@@ -31,6 +32,19 @@ class TestHealth:
         PermissionReport.objects.create(taken_at=clock.now(), rows=[])
         assert healths(world) == ["all_well", "no_backup"]
 
+    def test_a_policy_without_a_version_and_drift_need_a_look(self, world: World) -> None:
+        world.work("backup_set.capture", types=["configurationPolicies"], name="Nightly")
+        PermissionReport.objects.create(taken_at=clock.now(), rows=[])
+        policy = world.catalog_policy("Edge")
+        world.work("inventory.sync", types=["configurationPolicies"])
+        assert healths(world)[0] == "needs_a_look"
+        made = BackupSet.objects.get(run=world.work("backup_set.capture", types=["configurationPolicies"]))
+        assert healths(world)[0] == "all_well"
+        world.sim.mutate(policy, lambda body: body.update(description="Other"), collection=CATALOG)
+        world.work("drift.generate", set=made.pk)
+        (here, there) = glances([world.cast.contoso, world.cast.fabrikam])
+        assert (here.drifted, here.health, there.drifted) == (1, "needs_a_look", 0)
+
     def test_runs_that_went_wrong_are_said_for_a_week(self, world: World) -> None:
         run = world.start("inventory.sync", types=["configurationPolicies"])
         type(run).all_tenants.filter(pk=run.pk).update(
@@ -46,7 +60,7 @@ class TestOverview:
         world.catalog_policy("Edge")
         world.work("inventory.sync", types=["configurationPolicies"])
         source = main(page(otto.get("/overview/")))
-        assert "Contoso Test No complete backup None yet 1 of 1 0 0" in text(source)
+        assert "Contoso Test No complete backup None yet 1 of 1 0 0 0" in text(source)
         assert 'href="/t/contoso/policies/?protection=never"' in source
         assert "2 tenants" in text(source)
 

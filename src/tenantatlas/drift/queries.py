@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -53,6 +53,13 @@ def finding_list(
 def open_findings() -> QuerySet[Finding]:
     """What waits for somebody: new, or ignored until a time that has passed. Not what is not known."""
     return finding_list(state=FindingState.NEW).exclude(kind=FindingKind.UNKNOWN)
+
+
+def open_by_tenant(tenant_ids: Collection[int]) -> dict[int, int]:
+    """How many findings wait for somebody, as `open_findings` counts them, for each tenant that has one."""
+    waiting = Finding.all_tenants.filter(in_state(FindingState.NEW), tenant__in=tenant_ids)
+    waiting = waiting.exclude(kind=FindingKind.UNKNOWN).exclude(backup_set__status=SetStatus.DELETED)
+    return dict(waiting.order_by().values_list("tenant_id").annotate(Count("pk")))
 
 
 def state_counts() -> dict[str, int]:

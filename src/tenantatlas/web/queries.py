@@ -14,6 +14,7 @@ from tenantatlas.accounts.models import User
 from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
+from tenantatlas.drift.queries import open_by_tenant
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.runs.models import OPEN, OperationRun
@@ -37,6 +38,7 @@ class Glance:
     last_backup: datetime | None
     policies: int
     unprotected: int
+    drifted: int
     open_runs: int
     troubled: int
     missing: int | None
@@ -50,6 +52,8 @@ class Glance:
             return "runs_went_wrong"
         if self.last_backup is None:
             return "no_backup"
+        if self.unprotected or self.drifted:
+            return "needs_a_look"
         return "not_checked" if self.missing is None else "all_well"
 
 
@@ -77,6 +81,7 @@ def glances(tenants: Iterable[Tenant]) -> list[Glance]:
             all=Count("pk"), bare=Count("pk", filter=Q(protection=None, ignored_at=None))
         )
     )
+    drifted = open_by_tenant(ids)
     runs = _runs_by_tenant(ids)
     missing = _missing_by_tenant(ids)
     return [
@@ -85,6 +90,7 @@ def glances(tenants: Iterable[Tenant]) -> list[Glance]:
             last_backup=backups.get(tenant.pk),
             policies=policies.get(tenant.pk, {}).get("all", 0),
             unprotected=policies.get(tenant.pk, {}).get("bare", 0),
+            drifted=drifted.get(tenant.pk, 0),
             open_runs=runs.get(tenant.pk, {}).get("open", 0),
             troubled=runs.get(tenant.pk, {}).get("troubled", 0),
             missing=missing.get(tenant.pk),

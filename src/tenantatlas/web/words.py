@@ -68,6 +68,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "scoped": ("Policies chosen", "dot", "neutral"),
     "checked": ("Checked", "dot", "neutral"),
     "all_well": ("All well", "check", "success"),
+    "needs_a_look": ("Needs a look", "half", "warning"),
     "not_checked": ("Not checked yet", "dot", "neutral"),
     "no_backup": ("No complete backup", "half", "warning"),
     "runs_went_wrong": ("Runs went wrong", "cross", "danger"),

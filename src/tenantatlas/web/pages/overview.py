@@ -23,7 +23,7 @@ TENANTS_PER_PAGE = 50
 IN_PICKER = 12
 COLUMNS = (
     *("tenant", "name", "environment", "health", "last_backup"),
-    *("policies", "unprotected", "open_runs", "troubled", "missing_permissions"),
+    *("policies", "unprotected", "drifted", "open_runs", "troubled", "missing_permissions"),
 )
 
 
@@ -83,6 +83,7 @@ def _row(glance: Glance) -> dict[str, Json]:
         "last_backup": glance.last_backup.strftime("%Y-%m-%dT%H:%M:%SZ") if glance.last_backup else None,
         "policies": glance.policies,
         "unprotected": glance.unprotected,
+        "drifted": glance.drifted,
         "open_runs": glance.open_runs,
         "troubled": glance.troubled,
         "missing_permissions": glance.missing,
