@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.test import override_settings
 
-from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, Capability, Role
+from tenantatlas.accounts.capabilities import GRANTABLE, ROLES, WORDS, Capability, Role
 from tenantatlas.accounts.models import User
 from tenantatlas.accounts.queries import only_owner, user_by_email
 from tenantatlas.accounts.services import (
@@ -150,3 +150,9 @@ def test_each_role_has_all_of_the_one_below_and_owners_have_all():
     assert reader < operator < manager < owner == frozenset(Capability)
     assert Capability.RESTORE_EXECUTE not in operator
     assert frozenset({Capability.RESTORE_EXECUTE}) == GRANTABLE
+
+
+def test_every_capability_has_words_of_its_own():
+    assert set(WORDS) == set(Capability)
+    assert len({each.words for each in Capability}) == len(Capability)
+    assert all(each.words and "." not in each.words for each in Capability)

@@ -131,7 +131,7 @@ class TestFinding:
 
     def test_a_reader_sees_what_to_ask_for(self, finding, olu):
         shown = text(main(page(olu.get(address(finding)))))
-        assert "Needs drift.run." in shown
+        assert "Needs the right to look for drift and decide about it: ask an owner." in shown
         assert olu.post(address(finding, "acknowledge/")).status_code == 403
         assert state(finding) == FindingState.NEW
 

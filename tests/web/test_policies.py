@@ -142,8 +142,8 @@ class TestBackup:
     @pytest.mark.usefixtures("listed")
     def test_a_reader_sees_the_commands_disabled_with_the_reason(self, olu):
         source = main(page(olu.get(POLICIES)))
-        assert "Needs inventory.sync." in text(source)
-        assert "Needs backup.run." in text(source)
+        assert "Needs the right to sync the inventory: ask an owner." in text(source)
+        assert "Needs the right to back up policies: ask an owner." in text(source)
         assert source.count("disabled") >= 3
 
 

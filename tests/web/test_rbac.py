@@ -169,7 +169,7 @@ def test_a_foreign_answer_shows_no_form(people: World, otto: Client) -> None:  #
 def test_members_without_the_right_see_it_disabled(people: World, olu: Client, ana: Client) -> None:
     for client in (olu, ana):
         shown = page(client.get(GROUP))
-        assert "Needs connection.manage" in text(shown)
+        assert "Needs the right to manage the connection" in text(shown)
         for act in ("sign-in", "search", "choose", "forget"):
             assert client.post(f"{GROUP}{act}/", {"q": "aa", "group": "x"}).status_code == 403
     assert people.simulator.journal == []

@@ -193,7 +193,7 @@ class TestWhoMay:
     def test_a_reader_sees_the_review_but_not_how_to_execute(self, lost, world, ana, olu):
         restore = previewed(ana, world, lost)
         source = main(page(olu.get(review(restore))))
-        assert "Needs restore.execute." in text(source)
+        assert "Needs the right to restore policies: ask an owner." in text(source)
         assert "/execute/" not in source
         page(execute(olu, restore), 403)
 

@@ -181,7 +181,7 @@ class TestRun:
 
     def test_a_reader_sees_what_to_ask_for(self, queued, olu):
         source = main(page(olu.get(run_page(queued))))
-        assert "Needs run.cancel." in text(source)
+        assert "Needs the right to cancel runs: ask an owner." in text(source)
         assert "run_cancel" not in source
         assert 'action="/t/contoso/runs' not in source
 

@@ -45,7 +45,7 @@ def text(answer) -> str:
 
 def test_an_empty_list_says_what_it_is_for(otto: Client, ana: Client):
     assert "New schedule" in text(otto.get(LIST))
-    assert "needs schedule.manage : ask an owner" in text(ana.get(LIST))
+    assert "needs the right to manage schedules: ask an owner" in text(ana.get(LIST))
 
 
 def test_the_editor_makes_a_schedule(otto: Client, world: World):
@@ -180,8 +180,8 @@ def test_a_reader_sees_the_commands_disabled_with_the_reason(olu: Client, nightl
     page = olu.get(place(nightly)).content.decode()
     for label in ("Run now", "Edit…", "Duplicate", "Archive", "Delete schedule…"):
         assert re.search(rf'<button type="[a-z]+"[^>]* disabled>{label}</button>', page), label
-    assert "Needs schedule.manage." in page
-    assert "Needs schedule.run." in page
+    assert "Needs the right to manage schedules: ask an owner." in page
+    assert "Needs the right to run schedules at once: ask an owner." in page
 
 
 def test_a_member_follows_and_stops(olu: Client, world: World, nightly: Schedule):

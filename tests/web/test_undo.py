@@ -81,7 +81,9 @@ def test_a_restore_is_run_again_with_its_choice(ended, world: World, ana):
 
 
 def test_readers_see_why_they_may_not(ended, olu):
-    assert "Undo… Needs restore.preview." in text(main(page(olu.get(detail(ended)))))
+    assert "Undo… Needs the right to preview restores: ask an owner." in text(
+        main(page(olu.get(detail(ended))))
+    )
     for what in ("undo", "again", "second-object"):
         assert olu.post(f"{detail(ended)}{what}/").status_code == 403
         assert Restore.objects.count() == 1

@@ -47,6 +47,33 @@ class Capability(StrEnum):
     TENANT_MANAGE = "tenant.manage"
     MEMBERS_MANAGE = "members.manage"
 
+    @property
+    def words(self) -> str:
+        """What the person may do, for a sentence: the right to …"""
+        return WORDS[self]
+
+
+#: What people read for a capability, after "the right to".
+WORDS: Mapping[Capability, str] = {
+    Capability.TENANT_VIEW: "see the tenant",
+    Capability.INVENTORY_SYNC: "sync the inventory",
+    Capability.DIRECTORY_SYNC: "sync groups",
+    Capability.CONNECTION_CHECK: "check the connection",
+    Capability.BACKUP_RUN: "back up policies",
+    Capability.BACKUP_KEEP: "keep backup sets and choose the baseline",
+    Capability.BACKUP_DELETE: "delete backup sets",
+    Capability.BACKUP_EXPORT: "export backup sets",
+    Capability.DRIFT_RUN: "look for drift and decide about it",
+    Capability.RESTORE_PREVIEW: "preview restores",
+    Capability.RESTORE_EXECUTE: "restore policies",
+    Capability.RUN_CANCEL: "cancel runs",
+    Capability.SCHEDULE_RUN: "run schedules at once",
+    Capability.SCHEDULE_MANAGE: "manage schedules",
+    Capability.CONNECTION_MANAGE: "manage the connection",
+    Capability.TENANT_MANAGE: "manage the tenant's settings",
+    Capability.MEMBERS_MANAGE: "manage members",
+}
+
 
 class Role(StrEnum):
     """A bundle of capabilities."""

@@ -87,7 +87,7 @@ def require_capability(user: User, tenant: Tenant, capability: Capability) -> No
         tenant_for(user, tenant.slug)
     if capability not in held:
         raise NotAllowed(
-            f"You may not do this in {tenant.slug}: it needs {capability.value}.",
+            f"You may not do this in {tenant.slug}: it needs the right to {capability.words}.",
             hint=f"Ask an owner of {tenant.slug} for {capability.value}.",
             details={"capability": capability.value, "tenant": tenant.slug},
         )

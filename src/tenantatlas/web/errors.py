@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -9,13 +11,28 @@ from django.template.loader import render_to_string
 from tenantatlas.core.errors import AtlasError, NotAllowed, NotFound, TooManyTries
 
 
-def error_page(request: HttpRequest, error: AtlasError) -> HttpResponse:
+def error_page(request: HttpRequest, error: AtlasError, *, title: str = "") -> HttpResponse:
     """The error as a whole page. A 404 never says which kind of thing was not found."""
     shown = NotFound() if isinstance(error, NotFound) else error
-    context = {"error": shown, "title": "Not found" if isinstance(error, NotFound) else "Not done"}
+    context = {"error": shown, "title": title or _title(error), "back": _way_back(request, error)}
     response = render(request, "web/errors/error.html", context, status=shown.http_status)
     say_when_to_come_back(response, error)
     return response
+
+
+def _title(error: AtlasError) -> str:
+    if isinstance(error, NotFound):
+        return "Not found"
+    return "Not allowed" if isinstance(error, NotAllowed) else "Not done"
+
+
+def _way_back(request: HttpRequest, error: AtlasError) -> str:
+    """The page of ours that somebody came from who may not go on; empty where there is none."""
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    known = came_from.netloc == request.get_host() and came_from.path not in {"", request.path}
+    if not (known and isinstance(error, NotAllowed)):
+        return ""
+    return urlunsplit(("", "", f"/{came_from.path.lstrip('/')}", came_from.query, ""))
 
 
 def say_when_to_come_back(response: HttpResponse, error: AtlasError) -> None:
@@ -42,4 +59,5 @@ def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa:
             "This form is too old, or did not come from this site. Nothing was done.",
             hint="Go back, reload the page and send it again.",
         ),
+        title="Not done",
     )

@@ -39,14 +39,16 @@ def capabilities(request: TenantRequest) -> frozenset[Capability]:
 
 def why_not(request: TenantRequest, capability: Capability) -> str:
     """Why the person may not do this, for the place beside the control; empty when they may."""
-    return "" if capability in capabilities(request) else f"Needs {capability}."
+    return (
+        "" if capability in capabilities(request) else f"Needs the right to {capability.words}: ask an owner."
+    )
 
 
 def require(request: TenantRequest, capability: Capability) -> None:
-    """Nothing, or the page that names the capability that is missing."""
+    """Nothing, or the page that says which right is missing."""
     if capability not in capabilities(request):
         raise NotAllowed(
-            f"This needs {capability}.",
+            f"This needs the right to {capability.words}.",
             hint=f"Ask an owner of {request.tenant.name} for it.",
             details={"capability": capability.value},
         )

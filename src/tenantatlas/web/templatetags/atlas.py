@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from tenantatlas.accounts.capabilities import Capability
+from tenantatlas.accounts.capabilities import WORDS, Capability
 from tenantatlas.core import clock, json
 from tenantatlas.core.errors import InputError
 from tenantatlas.policies.registry import get_type
@@ -143,6 +143,12 @@ def graph_time(text: str) -> datetime | None:
 def needs(context: template.Context, capability: str) -> str:
     """Why the person may not use a command; empty when they hold the capability."""
     return why_not(context["request"], Capability(capability))
+
+
+@register.filter
+def capability_words(capability: str) -> str:
+    """What people read for a capability, after "the right to"; its id when this version does not know it."""
+    return WORDS[Capability(capability)] if capability in set(Capability) else capability
 
 
 @register.inclusion_tag("web/components/sort_header.html", takes_context=True)
