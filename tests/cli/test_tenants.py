@@ -130,11 +130,20 @@ def test_settings_are_yes_or_no(tenantatlas, cast):
 
 def test_a_removed_tenant_is_gone(tenantatlas, cast):
     assert cast
-    assert tenantatlas("tenants", "remove", "contoso", "--json").object == {
+    assert tenantatlas("tenants", "remove", "contoso", "--confirm", "contoso", "--json").object == {
         "slug": "contoso",
         "removed": True,
     }
     tenantatlas("tenants", "show", "contoso").failed(5, "contoso")
+
+
+@pytest.mark.parametrize("given", [(), ("--confirm", "fabrikam")])
+def test_a_tenant_is_not_removed_unless_its_name_is_given_again(tenantatlas, cast, given):
+    result = tenantatlas("tenants", "remove", "contoso", *given)
+
+    result.failed(2, "--confirm contoso")
+    assert Tenant.objects.get(pk=cast.contoso.pk).removed_at is None
+    assert tenantatlas("tenants", "show", "contoso").code == 0
 
 
 def test_who_acts_is_as_then_the_setting_then_the_only_owner(tenantatlas, cast, settings):

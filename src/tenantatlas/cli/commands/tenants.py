@@ -258,9 +258,22 @@ def set_(  # noqa: PLR0913 - the options of the command are its arguments
         print_object(_facts(session.tenant))
 
 
-def remove(slug: SlugArgument) -> None:
+def remove(
+    slug: SlugArgument,
+    *,
+    confirm: Annotated[str, typer.Option(metavar="SLUG", help="The tenant's name again, to confirm.")] = "",
+) -> None:
     """Disconnect a tenant and destroy its credentials. Its backups stay in the store."""
     with in_tenant(slug) as session:
+        require_capability(session.user, session.tenant, Capability.TENANT_MANAGE)
+        if confirm != slug:
+            raise InputError(
+                f"Removing {slug} destroys its credentials and cannot be undone."
+                if not confirm
+                else f"The name given is not that of the tenant: it is {slug}.",
+                hint=f"Confirm with --confirm {slug}.",
+                details={"field": "confirm"},
+            )
         services.remove_tenant(session.tenant, actor=session.user)
     print_object(
         {"slug": slug, "removed": True}, text=f"{slug} is disconnected; its credentials are destroyed."
