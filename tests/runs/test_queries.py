@@ -12,7 +12,7 @@ from tenantatlas.core.errors import NotFound, Rejected, Throttled
 from tenantatlas.runs import dispatch, executor, items, journal, monitoring, queries, rescue
 from tenantatlas.runs.context import Hand
 from tenantatlas.runs.lifecycle import Trigger
-from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.progress import progress
 from tenantatlas.runs.queries import RunFilters
 from tenantatlas.runs.services import cancel_run, start_run
@@ -119,7 +119,7 @@ def test_the_detail_of_a_run(cast, history):
     assert detail.took >= timedelta()
     assert detail.waited >= timedelta()
     assert detail.progress.sentence == "Play with toys: partly succeeded, 2 of 2 done"
-    assert queries.items_worth_reading(detail.run) == ("failed",)
+    assert [item.key for item in queries.worth_reading(detail.run)] == ["x"]
     assert [item.key for item in queries.run_items(detail.run, states=["failed"])] == ["x"]
     assert [item.key for item in queries.run_items(detail.run, text="Y")] == ["y"]
     assert not queries.run_items(detail.run, type_keys=["z"]).exists()
@@ -132,7 +132,33 @@ def test_the_detail_of_a_run(cast, history):
         "hint": "Ask nicely.",
         "count": 1,
     }
-    assert queries.items_worth_reading(history["fine"]) == ()
+    assert not queries.worth_reading(history["fine"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "action", "reason", "worth"),
+    [
+        ("failed", "", "rejected", True),
+        ("unknown", "", "", True),
+        ("needs_decision", "undecided", "ambiguous", True),
+        ("not_started", "", "", True),
+        ("skipped", "skip", "not_chosen", True),
+        ("skipped", "unchanged", "unchanged", False),
+        ("skipped", "", "", False),
+        ("succeeded", "changed", "", True),
+        ("succeeded", "unchanged", "", False),
+    ],
+)
+def test_what_is_worth_reading(history, monkeypatch, state, action, reason, worth):
+    monkeypatch.setattr(toys.Toy, "telling", frozenset({"changed"}))
+    run = history["partly"]
+    RunItem.all_tenants.filter(run=run, key="y").update(state=state, action=action, reason=reason)
+
+    assert ("y" in {item.key for item in queries.worth_reading(run)}) is worth
+
+
+def test_how_items_of_an_open_run_end_is_not_known(history):
+    assert not queries.worth_reading(history["running"]).exists()
 
 
 def test_a_run_that_has_not_begun(cast, history):

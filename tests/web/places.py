@@ -58,6 +58,7 @@ POSTS = frozenset(
         "schedule_retry",
         "choose_baseline",
         "acknowledge_ticked",
+        "restore_found",
         "finding_acknowledge",
         "finding_reopen",
         "finding_ignore",

@@ -9,6 +9,7 @@ import pytest
 
 from tenantatlas.backups.models import BackupSet
 from tenantatlas.drift.models import Finding, FindingState, IgnoredSetting
+from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
 from tests.simulated import CATALOG, World
 
@@ -164,3 +165,77 @@ class TestBaseline:
 
     def test_an_operator_may_not_choose_it(self, finding, ana):
         assert ana.post(f"{DRIFT}baseline/", {"set": finding.backup_set_id}).status_code == 403
+
+
+class TestWhatToCompare:
+    def test_the_latest_complete_set_is_preselected(self, finding, ana):
+        source = main(page(ana.get(DRIFT)))
+        assert f'<option value="{finding.backup_set_id}" selected>Nightly (complete) with live' in source
+        assert '<option value="inventory" disabled>' in source
+        assert "it takes two. There is no inventory yet." in text(source)
+
+    @pytest.mark.usefixtures("finding")
+    def test_two_inventories_are_offered(self, ana, world):
+        world.work("inventory.sync")
+        assert "There is only one yet." in text(main(page(ana.get(DRIFT))))
+        world.work("inventory.sync")
+        source = main(page(ana.get(DRIFT)))
+        assert '<option value="inventory">' in source
+
+    def test_with_nothing_to_compare_the_button_says_what_to_do(self, ana):
+        assert "Back up first: there is nothing to compare with yet." in text(main(page(ana.get(DRIFT))))
+
+    @pytest.mark.parametrize(
+        ("against", "words"),
+        [("inventory", "Synchronise the inventory once more"), ("baseline", "Choose a baseline")],
+    )
+    def test_a_blocked_run_leads_on_and_shows_no_comparison(self, ana, world, against, words):
+        run = world.work("drift.generate", against=against)
+        source = main(page(ana.get(f"/t/contoso/runs/{run.pk}/")))
+        assert f">{words}</a>" in source
+        assert "SLUG" not in source
+        assert "Show the comparison" not in source
+
+
+class TestComparison:
+    def test_its_run_says_what_differs_and_shows_that_first(self, finding, ana, world):
+        world.catalog_policy("Beta")
+        run = world.work("drift.generate", set=finding.backup_set_id)
+        source = main(page(ana.get(f"/t/contoso/runs/{run.pk}/")))
+        assert "2 of 2 policies differ" in text(source)
+        assert f'href="{DRIFT}{run.pk}/"' in source
+        assert "Worth reading 2" in text(source)
+        assert "List of" not in text(source)
+
+    def test_one_that_found_nothing_says_so(self, finding, ana, world):
+        world.sim.mutate(
+            finding.graph_id, lambda body: body.update(description="About Alpha"), collection=CATALOG
+        )
+        run = world.work("drift.generate", set=finding.backup_set_id)
+        assert "No policy differs" in text(main(page(ana.get(f"/t/contoso/runs/{run.pk}/"))))
+
+    def test_what_drifted_is_restored_and_nothing_else(self, finding, ana, world):
+        world.catalog_policy("Beta")
+        run = world.work("drift.generate", set=finding.backup_set_id)
+        assert "Restore what drifted (1)…" in text(main(page(ana.get(f"{DRIFT}{run.pk}/"))))
+        answer = ana.post(f"{DRIFT}restore/", {"comparison": run.pk})
+        draft = Restore.objects.get()
+        assert (draft.backup_set_id, draft.policies) == (finding.backup_set_id, [finding.graph_id])
+        assert answer.headers["Location"] == f"/t/contoso/restore/{draft.pk}/options/"
+
+    def test_ticked_ones_are_restored(self, finding, ana):
+        ana.post(f"{DRIFT}restore/", {"finding": [finding.pk]})
+        assert Restore.objects.get().policies == [finding.graph_id]
+
+    def test_ticks_of_two_sets_and_none_are_refused(self, finding, ana, world):
+        world.clock.advance(60)
+        other = world.work("backup_set.capture", types=["configurationPolicies"], name="After")
+        world.sim.mutate(finding.graph_id, lambda body: body.update(description="Newer"), collection=CATALOG)
+        world.work("drift.generate", set=other.context["set"])
+        ticked = list(Finding.objects.values_list("pk", flat=True))
+        assert "Tick those of one set." in following(ana, ana.post(f"{DRIFT}restore/", {"finding": ticked}))
+        assert "Nothing that can be restored is ticked." in following(ana, ana.post(f"{DRIFT}restore/"))
+        assert not Restore.objects.exists()
+
+    def test_who_may_not_restore_begins_none(self, finding, olu):
+        assert olu.post(f"{DRIFT}restore/", {"finding": [finding.pk]}).status_code == 403

@@ -109,6 +109,11 @@ class TestLive:
         assert "hx-" not in source
         assert "✓ Succeeded" in live
 
+    def test_when_it_moves_what_is_running_is_looked_at_again(self, queued, ana):
+        moved = ana.get(f"/t/contoso/runs/{queued.pk}/live/", headers={"HX-Request": "true"})
+        assert moved.headers["HX-Trigger"] == "runs-moved"
+        assert "runs-moved from:body" in page(ana.get("/t/contoso/runs/busy/"))
+
     def test_asked_plainly_the_fragment_is_the_whole_page(self, queued, ana):
         assert "<html" in page(ana.get(run_page(queued, "live/")))
         restored = {**HTMX, "HX-History-Restore-Request": "true"}

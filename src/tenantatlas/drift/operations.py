@@ -87,6 +87,7 @@ class GenerateDrift(PolicyReading[DriftParams]):
     """Compares and records what was added, removed, changed, or is not known; what is gone is resolved."""
 
     params_type = DriftParams
+    telling = frozenset({FindingKind.ADDED.value, FindingKind.REMOVED.value, FindingKind.CHANGED.value})
     unique_by = ("against",)
     checks_again = False
 

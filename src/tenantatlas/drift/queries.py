@@ -14,6 +14,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Inventory
+from tenantatlas.runs.models import OperationRun, RunItem
 
 from .models import Baseline, Finding, FindingKind, FindingState, IgnoredSetting, Severity
 
@@ -21,6 +22,9 @@ _GRAVEST_FIRST = Case(
     *(When(severity=severity.value, then=Value(place)) for place, severity in enumerate(Severity)),
     output_field=IntegerField(),
 )
+
+#: What can be restored from the set that it was compared with.
+RESTORABLE = Q(kind__in=(FindingKind.CHANGED, FindingKind.REMOVED), backup_set__isnull=False)
 
 
 def findings_of_run(run_id: int) -> QuerySet[Finding]:
@@ -33,6 +37,39 @@ def finding_counts(run_id: int) -> dict[str, int]:
     found = Finding.objects.filter(sightings__run_id=run_id)
     rows = dict(found.values_list("kind").annotate(number=Count("pk")).order_by())
     return {kind.value: rows.get(kind.value, 0) for kind in FindingKind}
+
+
+def comparison_in_words(run: OperationRun) -> str:
+    """What a comparison that has ended came to: "17 of 277 policies differ, 3 are not known". One query."""
+    if "set" in run.context:
+        found = _policies_by_action(run)
+        compared = sum(found.values())
+        unknown = compared - sum(found.get(each, 0) for each in (*_DRIFTED, "unchanged"))
+    else:  # inventories are compared type by type
+        found, compared = finding_counts(run.pk), 0
+        unknown = found[FindingKind.UNKNOWN]
+    words = _so_many_differ(sum(found.get(each, 0) for each in _DRIFTED), of=compared)
+    return f"{words}, {unknown} {'is' if unknown == 1 else 'are'} not known" if unknown else words
+
+
+_DRIFTED = (FindingKind.ADDED.value, FindingKind.REMOVED.value, FindingKind.CHANGED.value)
+
+
+def _policies_by_action(run: OperationRun) -> dict[str, int]:
+    rows = RunItem.objects.filter(run=run).exclude(key__startswith="list:")
+    return dict(rows.order_by().values_list("action").annotate(number=Count("pk")))
+
+
+def _so_many_differ(number: int, *, of: int) -> str:
+    if not number:
+        return "No policy differs"
+    counted = f"{number} of {of}" if of else str(number)
+    return f"{counted} polic{'y' if (of or number) == 1 else 'ies'} differ{'s' if number == 1 else ''}"
+
+
+def to_restore(run_id: int) -> QuerySet[Finding]:
+    """What one run saw that its set can bring back: policies that changed or went."""
+    return findings_of_run(run_id).filter(RESTORABLE)
 
 
 def finding_list(

@@ -24,7 +24,7 @@ from .execute import Execution
 from .facts import plan_facts
 from .params import ExecuteParams, PreviewParams
 from .plan import NOT_READ, build_plan
-from .planned import Action, PlannedItem
+from .planned import WRITING, Action, PlannedItem
 from .preview import TargetReader, choose
 from .queries import find_restore
 from .services import (
@@ -48,6 +48,7 @@ class PreviewRestore(Operation[PreviewParams]):
     """Computes the plan of a restore and writes nothing. One item per policy; together they make the plan."""
 
     params_type = PreviewParams
+    telling = frozenset(action.value for action in WRITING)
     chunk_size = _ALL
     parallel_lanes = 1
     retryable = False
@@ -127,6 +128,7 @@ class ExecuteRestore(Operation[ExecuteParams]):
     """Writes exactly the confirmed plan, each create once, and reads everything back."""
 
     params_type = ExecuteParams
+    telling = frozenset(action.value for action in WRITING)
     unique_by = ("restore",)
     chunk_size = _ALL
     parallel_lanes = 1

@@ -194,19 +194,31 @@ def run_items(
     return rows
 
 
-def items_worth_reading(run: OperationRun) -> tuple[str, ...]:
-    """The item states that a page shows first: after a bad end what went wrong, otherwise all (empty)."""
-    if run.outcome in ("", Outcome.SUCCEEDED):
-        return ()
-    wanted = (*BAD_ITEM_STATES, ItemState.SKIPPED, ItemState.NOT_STARTED)
-    return tuple(state.value for state in wanted if run.counts.get(state.value))
+def worth_reading(run: OperationRun) -> QuerySet[RunItem]:
+    """The items that a page shows first: what went wrong, was left out for a reason, or tells of a change.
+
+    None of them while the run is open: how its items end is not known yet.
+    """
+    if run.is_open:
+        return RunItem.all_tenants.none()
+    bad = Q(state__in=[state.value for state in (*BAD_ITEM_STATES, ItemState.NOT_STARTED)])
+    left_out = Q(state=ItemState.SKIPPED.value) & ~Q(reason__in=_NO_REASONS)
+    tells = Q(state=ItemState.SUCCEEDED.value, action__in=_telling(run))
+    return run_items(run).filter(bad | left_out | tells)
+
+
+#: Reasons of skipped items that say only that nothing was to be done.
+_NO_REASONS = ("", "unchanged")
+
+
+def _telling(run: OperationRun) -> list[str]:
+    carried = run.params.get("operation") if registry.carries(run.operation) else None
+    return sorted(registry.telling_actions(str(carried or run.operation)))
 
 
 def reasons_of(run: OperationRun) -> list[dict[str, Any]]:
-    """Items that did not succeed, grouped by state, reason and message, most frequent first."""
-    rows = RunItem.all_tenants.filter(run=run).exclude(
-        state__in=[ItemState.SUCCEEDED.value, ItemState.PENDING.value, ItemState.IN_HAND.value]
-    )
+    """Items worth reading that did not succeed, by state, reason and message, most frequent first."""
+    rows = worth_reading(run).exclude(state=ItemState.SUCCEEDED.value).order_by()
     grouped = rows.values("state", "reason", "message").annotate(count=Count("pk"), hint=Max("hint"))
     return [
         {**row, "key": ids.stable_id(row["state"], row["reason"], row["message"])[:8]}

@@ -138,6 +138,9 @@ class Operation(Generic[P]):
     #: True: takes the tenant's single-writer claim before it starts.
     writes_tenant: ClassVar[bool] = False
 
+    #: The actions of items that ended well and are worth reading all the same: something changed, or would.
+    telling: ClassVar[frozenset[str]] = frozenset()
+
     params_type: ClassVar[type[Any]]
     #: The parameters that make two requests the same work; None means all of them.
     unique_by: ClassVar[tuple[str, ...] | None] = None
@@ -299,6 +302,13 @@ def carries(key: str) -> bool:
     _discover()
     found = _operations.get(_aliases.get(key, key))
     return found is not None and found.carries
+
+
+def telling_actions(key: str) -> frozenset[str]:
+    """The operation's telling actions; none of what no installed app has any more."""
+    _discover()
+    found = _operations.get(_aliases.get(key, key))
+    return found.telling if found else frozenset()
 
 
 def label_of(key: str) -> str:

@@ -122,6 +122,7 @@ tenant_pages = [
     path("drift/start/", drift.start_drift, name="start_drift"),
     path("drift/baseline/", drift.choose_baseline, name="choose_baseline"),
     path("drift/acknowledge/", findings.acknowledge_ticked, name="acknowledge_ticked"),
+    path("drift/restore/", findings.restore_found, name="restore_found"),
     path("drift/findings/<int:finding_id>/", findings.finding_detail, name="finding_detail"),
     path(
         "drift/findings/<int:finding_id>/acknowledge/",

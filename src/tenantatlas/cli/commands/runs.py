@@ -24,10 +24,10 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.progress import progress
 from tenantatlas.runs.queries import (
     RunFilters,
-    items_worth_reading,
     run_detail,
     run_items,
     run_list,
+    worth_reading,
 )
 from tenantatlas.runs.services import cancel_run, retry_failed_items, worker_alive
 from tenantatlas.tenants.queries import tenants_of
@@ -197,11 +197,11 @@ def show(
         print_object(facts)
         for failure in failures:
             write_line(f"{failure['count']} x {failure['code']}: {failure['message']}")
-        states = items_worth_reading(detail.run)
-        if states:
+        rows = list(worth_reading(detail.run)[:50])
+        if rows:
             write_line("")
             print_rows(
-                (item_facts(item) for item in run_items(run, states=states)[:50]),
+                (item_facts(item) for item in rows),
                 columns=("type", "label", "state", "message", "hint"),
             )
 

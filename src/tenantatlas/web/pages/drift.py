@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from tenantatlas.accounts.capabilities import Capability
-from tenantatlas.backups.models import SetStatus
+from tenantatlas.backups.models import IMPORTED, SetStatus
 from tenantatlas.backups.queries import find_set, set_list
 from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
 from tenantatlas.drift import deciding, queries
 from tenantatlas.drift.models import Finding, FindingKind, FindingState, Severity
-from tenantatlas.drift.operations import Against
+from tenantatlas.drift.operations import Against, DriftParams
 from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.queries import does, doing
@@ -71,10 +71,22 @@ def drift(request: TenantRequest) -> HttpResponseBase:
         "tab": tab,
         "tabs": [("findings", "Findings"), ("comparisons", "Comparisons"), ("ignored", "Ignored settings")],
         "baseline": queries.baseline_of_tenant(),
-        "sets": set_list().exclude(status=SetStatus.CAPTURING)[:SETS_OFFERED],
+        **_comparable(),
         **_part(request, tab, found, asked),
     }
     return render(request, "web/drift/list.html", context)
+
+
+def _comparable() -> dict[str, Json]:
+    """What can be compared: sets, one of them preselected, and inventories, or why those cannot be."""
+    sets = list(set_list().exclude(status=SetStatus.CAPTURING)[:SETS_OFFERED])
+    complete = (each for each in sets if each.status == SetStatus.COMPLETE and each.source != IMPORTED)
+    known = len(queries.two_inventories(DriftParams(against=Against.INVENTORY).selection))
+    return {
+        "sets": sets,
+        "latest": next(complete, None),
+        "why_no_inventories": ("There is no inventory yet.", "There is only one yet.", "")[known],
+    }
 
 
 def _part(
@@ -162,6 +174,8 @@ def drift_report(request: TenantRequest, run_id: int) -> HttpResponse:
         "severity": severity,
         "kinds": FindingKind.choices,
         "kind": kind,
+        "result": queries.comparison_in_words(run) if severities and not run.is_open else "",
+        "to_restore": queries.to_restore(run.pk).count() if severities else 0,
         "set": run.context.get("set"),
         "newer": queries.set_after(run.created_at) if run.context.get("set") else None,
     }

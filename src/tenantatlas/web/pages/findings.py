@@ -16,6 +16,8 @@ from tenantatlas.core.errors import AtlasError, InputError, NotFound
 from tenantatlas.drift import deciding, queries
 from tenantatlas.drift.models import Finding, FindingKind, FindingState, IgnoredSetting
 from tenantatlas.inventory.models import Policy, Presence
+from tenantatlas.restore.params import PreviewParams
+from tenantatlas.restore.services import save_draft
 from tenantatlas.web.requests import TenantRequest, require
 
 DAYS = 30
@@ -64,6 +66,32 @@ def acknowledge_ticked(request: TenantRequest) -> HttpResponse:
     else:
         messages.error(request, "No finding is ticked. Tick those to acknowledge.")
     return redirect("drift", slug=request.tenant.slug)
+
+
+@require_POST
+def restore_found(request: TenantRequest) -> HttpResponse:
+    """Begin a restore of what was found: the ticked findings, or all of one comparison."""
+    require(request, Capability.RESTORE_PREVIEW)
+    ticked = [int(each) for each in request.POST.getlist("finding") if each.isdecimal()]
+    run = request.POST.get("comparison", "")
+    if run.isdecimal():
+        found = queries.to_restore(int(run))
+    else:
+        found = Finding.objects.filter(queries.RESTORABLE, pk__in=ticked)
+    chosen = set(found.values_list("backup_set_id", "graph_id"))
+    sets = {backup_set for backup_set, _ in chosen}
+    if len(sets) != 1:
+        messages.error(request, _SETS_TO_RESTORE if sets else _NOTHING_TO_RESTORE)
+        return redirect("drift", slug=request.tenant.slug)
+    params = PreviewParams(set=sets.pop(), policies=tuple(sorted(graph_id for _, graph_id in chosen)))
+    draft = save_draft(request.tenant, params, actor=request.user)
+    return redirect("restore_options", slug=request.tenant.slug, restore_id=draft.pk)
+
+
+_NOTHING_TO_RESTORE = (
+    "Nothing that can be restored is ticked. Tick policies that were changed or removed since a backup set."
+)
+_SETS_TO_RESTORE = "The ticked findings were compared with different backup sets. Tick those of one set."
 
 
 @require_POST

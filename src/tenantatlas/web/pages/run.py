@@ -11,8 +11,10 @@ from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from tenantatlas.core.errors import Conflict, InputError
+from tenantatlas.core.errors import Conflict, InputError, NothingToCompare
 from tenantatlas.core.json import Json
+from tenantatlas.drift.operations import Against
+from tenantatlas.drift.queries import comparison_in_words
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs import logbook, queries, services
 from tenantatlas.runs.facts import ITEM_COLUMNS, item_facts, time_text
@@ -30,6 +32,8 @@ from tenantatlas.web.wizard import steps
 from .runs import fingerprint, run_of, show_started, title_of
 
 ITEMS_PER_PAGE = 50
+#: What the page says when it moved, so that the frame looks again at what is running.
+MOVED = "runs-moved"
 LINES_SHOWN = 200
 #: As many items that ended for the same reason are shown as one.
 GROUPED_FROM = 3
@@ -62,7 +66,8 @@ def run_detail(request: TenantRequest, run_id: int) -> HttpResponseBase:
         rows = (_line_facts(line) for line in logbook.log_lines(run, least=_level(request)))
         file = export_response(request, name=f"run-{run.pk}-log", columns=LOG_COLUMNS, rows=rows)
     else:
-        found = _chosen_items(request, run).iterator(chunk_size=500)
+        chosen = _which_items(request, queries.worth_reading(run).count())
+        found = _chosen_items(request, run, chosen).iterator(chunk_size=500)
         items = (item_facts(item) for item in found)
         file = export_response(request, name=f"run-{run.pk}-items", columns=ITEM_COLUMNS, rows=items)
     return file or render(request, "web/runs/detail.html", _shown(request, run))
@@ -74,7 +79,10 @@ def run_live(request: TenantRequest, run_id: int) -> HttpResponse:
     run = run_of(run_id)
     if run.is_open and request.GET.get("v") == _version(run, progress(run)):
         return unchanged()
-    return render_page_or_part(request, "web/runs/detail.html", "web/runs/_live.html", _shown(request, run))
+    context = _shown(request, run)
+    response = render_page_or_part(request, "web/runs/detail.html", "web/runs/_live.html", context)
+    response.headers["HX-Trigger"] = MOVED
+    return response
 
 
 def _version(run: OperationRun, far: Progress) -> str:
@@ -112,6 +120,8 @@ def _shown(request: TenantRequest, run: OperationRun) -> dict[str, Json]:
         "no_worker": run.is_open and not services.worker_alive(),
         "children": list(run.children.order_by("pk")),
         "related": list(_related(request, run)),
+        "result": _result(run),
+        "ways_on": list(_ways_on(request, run)),
         "steps": _wizard_steps(request, run),
         **parts[tab](request, run),
     }
@@ -157,6 +167,26 @@ def _related(request: TenantRequest, run: OperationRun) -> Iterator[tuple[str, i
             continue
 
 
+def _result(run: OperationRun) -> str:
+    """What a comparison that has ended came to; empty where that is not known, or of other work."""
+    if run.is_open or run.outcome == Outcome.BLOCKED or not queries.does(run, "drift.generate"):
+        return ""
+    return comparison_in_words(run)
+
+
+def _ways_on(request: TenantRequest, run: OperationRun) -> Iterator[tuple[str, str]]:
+    """What can be done here where there was nothing to compare: (words, page)."""
+    if NothingToCompare.code not in {failure["code"] for failure in run.failures}:
+        return
+    params = run.params.get("params") or run.params
+    if params.get("against") == Against.INVENTORY:
+        there = reverse("policy_list", kwargs={"slug": request.tenant.slug})
+        yield "Synchronise the inventory once more", there
+        yield "Compare a backup set with the tenant", reverse("drift", kwargs={"slug": request.tenant.slug})
+    else:
+        yield "Choose a baseline", reverse("drift", kwargs={"slug": request.tenant.slug})
+
+
 def _wizard_steps(request: TenantRequest, run: OperationRun) -> Json:
     if run.operation != "restore.preview":
         return ()
@@ -167,16 +197,15 @@ def _wizard_steps(request: TenantRequest, run: OperationRun) -> Json:
 # ── Its parts ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _which_items(request: TenantRequest, run: OperationRun) -> tuple[str, tuple[str, ...]]:
-    bad = queries.items_worth_reading(run)
-    chosen = filters.chosen(request, "items", {*ITEM_STATES, "bad", "all"}, "bad" if bad else "all")
-    return chosen, bad if chosen == "bad" else (chosen,) if chosen in ITEM_STATES else ()
+def _which_items(request: TenantRequest, bad: int) -> str:
+    """The choice: a state, `bad` or `all`. What is worth reading goes first."""
+    return filters.chosen(request, "items", {*ITEM_STATES, "bad", "all"}, "bad" if bad else "all")
 
 
-def _chosen_items(request: TenantRequest, run: OperationRun) -> Json:
+def _chosen_items(request: TenantRequest, run: OperationRun, chosen: str) -> Json:
     """The items that the query string selects: by result, and of one group."""
-    _, states = _which_items(request, run)
-    rows = queries.run_items(run, states=states)
+    states = (chosen,) if chosen in ITEM_STATES else ()
+    rows = queries.worth_reading(run) if chosen == "bad" else queries.run_items(run, states=states)
     wanted = filters.text(request, "group")
     for group in queries.reasons_of(run) if wanted else ():
         if group["key"] == wanted:
@@ -185,10 +214,12 @@ def _chosen_items(request: TenantRequest, run: OperationRun) -> Json:
 
 
 def _items(request: TenantRequest, run: OperationRun) -> dict[str, Json]:
-    chosen, states = _which_items(request, run)
-    rows, groups = _chosen_items(request, run), []
+    bad = queries.worth_reading(run).count()
+    chosen = _which_items(request, bad)
+    rows, groups = _chosen_items(request, run, chosen), []
     if chosen == "bad" and not request.GET.get("group"):
-        groups = [group for group in queries.reasons_of(run) if group["count"] >= GROUPED_FROM]
+        reasons = queries.reasons_of(run) if _anything_wrong(run) else ()
+        groups = [group for group in reasons if group["count"] >= GROUPED_FROM]
         for group in groups:
             rows = rows.exclude(state=group["state"], reason=group["reason"], message=group["message"])
     return {
@@ -196,13 +227,14 @@ def _items(request: TenantRequest, run: OperationRun) -> dict[str, Json]:
         "groups": groups,
         "in_group": bool(request.GET.get("group")),
         "chosen": chosen,
-        "bad": sum(run.counts.get(state, 0) for state in states) if chosen == "bad" else _bad_of(run),
+        "bad": bad,
         "states": [state.value for state in ItemState if run.counts.get(state.value)],
     }
 
 
-def _bad_of(run: OperationRun) -> int:
-    return sum(run.counts.get(state, 0) for state in queries.items_worth_reading(run))
+def _anything_wrong(run: OperationRun) -> bool:
+    """Whether an item ended otherwise than well."""
+    return bool(run.counts.get("total", 0) - run.counts.get(ItemState.SUCCEEDED.value, 0))
 
 
 def _timeline(_request: TenantRequest, run: OperationRun) -> dict[str, Json]:
