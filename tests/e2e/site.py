@@ -51,8 +51,8 @@ class Site:
 
     @property
     def url(self) -> str:
-        """Where the pages are."""
-        return f"http://127.0.0.1:{self.port}"
+        """Where the pages are, by the name that a sign-in may come back to."""
+        return f"http://localhost:{self.port}"
 
     @property
     def graph_url(self) -> str:

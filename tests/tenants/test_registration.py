@@ -37,6 +37,14 @@ def test_the_writer_can_restore_every_type_and_read_it_back() -> None:
         assert set(policy_type.writes_also) <= names(Purpose.WRITER), policy_type.key
 
 
+def test_one_app_for_everything_has_what_both_have() -> None:
+    both = {row.permission for row in permissions_for(Purpose.READER, restores=True)}
+    assert names(Purpose.WRITER) <= both
+    assert not both & NEVER
+    for policy_type in all_types():
+        assert not policy_type.writes or both & set(policy_type.writes), policy_type.key
+
+
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_what_is_too_much_is_never_asked_for(purpose: Purpose) -> None:
     assert not names(purpose) & NEVER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,9 @@ from tenantatlas.core import clock
 from tenantatlas.core.ids import stable_id
 from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.tenants.models import Connection, NewCertificate, Tenant
+from tenantatlas.simulator.permissions import READER, WRITER
+from tenantatlas.tenants.models import Connection, NewCertificate, Purpose, Tenant
+from tenantatlas.tenants.registration import permissions_for
 from tenantatlas.tenants.scope import tenant_scope
 from tenantatlas.web.pages import tenants
 from tests.canary import secret
@@ -254,6 +257,45 @@ def test_the_app_page_says_everything_to_copy(adatum: Tenant, otto: Client) -> N
     assert "DeviceManagementConfiguration.ReadWrite.All" not in shown
     writer = text(page(otto.get("/t/adatum/connection/app/?purpose=writer")))
     assert "DeviceManagementConfiguration.ReadWrite.All" in writer
+
+
+@pytest.mark.usefixtures("adatum")
+def test_the_permissions_are_for_how_the_tenant_is_restored(otto: Client) -> None:
+    write = "DeviceManagementConfiguration.ReadWrite.All"
+    apart = page(otto.get(f"{SETUP}?step=app"))
+    assert "The writer's app is a second registration" in html.unescape(text(apart))
+    assert "/t/adatum/connection/app/?purpose=writer" in apart
+    assert write not in apart
+    never = page(otto.get(f"{SETUP}?step=app&restores=never"))
+    assert write not in never
+    here = page(otto.get(f"{SETUP}?step=app&restores=here"))
+    assert write in here
+    assert current_step(here) == "App"
+    assert "How this tenant is restored" not in page(otto.get("/t/adatum/connection/app/?purpose=writer"))
+
+
+def test_an_app_that_only_backs_up_is_told_what_restoring_takes(world: World, otto: Client) -> None:
+    world.sim.revoke(READER | WRITER)
+    world.sim.grant({row.permission for row in permissions_for(Purpose.READER)})
+    world.work("connection.check")
+    checked = page(otto.get("/t/contoso/setup/?step=check"))
+    shown = text(main(checked))
+    assert "Restore: not yet possible." in shown
+    assert (
+        '<a href="/t/contoso/connection/app/?purpose=writer" rel="noopener noreferrer">connect a writer'
+        in checked
+    )
+    assert "is missing" not in shown
+    assert "Done." in shown
+    connection = text(main(page(otto.get("/t/contoso/connection/"))))
+    assert "Needed to restore Not yet possible" in connection
+
+    world.sim.revoke({"DeviceManagementConfiguration.Read.All"})
+    world.clock.advance(60)
+    world.work("connection.check")
+    lacking = text(main(page(otto.get("/t/contoso/setup/?step=check"))))
+    assert "DeviceManagementConfiguration.Read.All is missing" in lacking
+    assert "Done." not in lacking
 
 
 @pytest.mark.parametrize("kind", ["secret", "pem"])

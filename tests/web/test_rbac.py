@@ -185,3 +185,33 @@ def test_without_a_sign_in_a_group_is_kept_by_its_id(people: World, otto: Client
     wrong: Any = otto.post(f"{GROUP}choose/", {"group": "no id"})
     assert "is not a GUID" in page(wrong, 400)
     assert "None chosen" in text(main(following(otto, otto.post(f"{GROUP}choose/", {"group": ""}))))
+
+
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000"])
+def test_a_site_named_by_numbers_sends_people_to_localhost_first(otto: Client, host: str) -> None:
+    there = {"HTTP_HOST": host}
+    shown = page(otto.get(GROUP, **there))
+    assert f'href="http://localhost:8000{GROUP}"' in shown
+    assert "Sign in with Microsoft…" not in shown
+    assert otto.post(f"{GROUP}sign-in/", **there).status_code == 409
+    app = page(otto.get("/t/contoso/connection/app/", **there))
+    assert "http://localhost:8000/delegated/callback/" in app
+    assert "Entra takes https only" not in app
+
+
+def test_at_localhost_the_address_that_is_shown_is_the_one_that_is_sent(people: World, otto: Client) -> None:
+    there = {"HTTP_HOST": "localhost:8000"}
+    people.sim.reply_to("http://localhost:8000/delegated/callback/", delegated=["GroupMember.Read.All"])
+    assert "http://localhost:8000/delegated/callback/" in page(
+        otto.get("/t/contoso/connection/app/", **there)
+    )
+    otto.post(f"{GROUP}sign-in/", **there)
+    begun = html.unescape(page(otto.get(GROUP, **there)))
+    assert "redirect_uri=http%3A%2F%2Flocalhost%3A8000%2Fdelegated%2Fcallback%2F" in begun
+
+
+@pytest.mark.usefixtures("world")
+def test_entra_takes_no_plain_http_elsewhere_and_the_page_says_so(otto: Client) -> None:
+    assert "Entra takes https only" in page(otto.get(GROUP))
+    assert "Entra takes https only" not in page(otto.get(GROUP, secure=True))

@@ -55,12 +55,21 @@ class CheckConnection(Operation[CheckConnectionParams]):
         missing = missing_in(report, *_NEEDS[item.key])
         if not missing:
             return ItemResult(key=item.key, state=ItemState.SUCCEEDED, action="complete")
+        if item.key == _READ:
+            return ItemResult(
+                key=item.key,
+                state=ItemState.FAILED,
+                reason=ConsentMissing.code,
+                message=f"Missing: {', '.join(missing)}."[:600],
+                hint="Add them to the app registration and grant admin consent, then check again.",
+            )
         return ItemResult(
             key=item.key,
-            state=ItemState.FAILED if item.key == _READ else ItemState.SKIPPED,
+            state=ItemState.SKIPPED,
             reason=ConsentMissing.code,
-            message=f"Missing: {', '.join(missing)}."[:600],
-            hint="Add them to the app registration and grant admin consent, then check again.",
+            message=f"Restore is not possible for everything yet. Missing: {', '.join(missing)}."[:600],
+            hint="Connect a writer's app that has them, or grant them to the app that writes; "
+            "then check again.",
         )
 
 

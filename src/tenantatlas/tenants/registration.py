@@ -43,10 +43,14 @@ class Registration:
     powershell: str
 
 
-def permissions_for(purpose: Purpose) -> tuple[PermissionRow, ...]:
-    """The permissions that the app needs, each with the policy types that ask for it."""
+def permissions_for(purpose: Purpose, *, restores: bool = False) -> tuple[PermissionRow, ...]:
+    """The permissions that the app needs, each with the policy types that ask for it.
+
+    `restores`: the reader's app shall write too, without a writer's beside it.
+    """
     rows = compare_permissions((), (), all_types())
-    wanted = {Need.READ, Need.LOOK_UP} if purpose is Purpose.READER else {Need.READ, Need.RESTORE}
+    reads = {Need.READ, Need.LOOK_UP} if purpose is Purpose.READER else {Need.READ}
+    wanted = reads | {Need.RESTORE} if restores or purpose is Purpose.WRITER else reads
     found: dict[str, PermissionRow] = {}
     for row in rows:
         if row.need in wanted and not (row.need is Need.READ and _covered(row.permission, rows, wanted)):
@@ -60,9 +64,11 @@ def _covered(permission: str, rows: Sequence[PermissionRow], wanted: set[Need]) 
     return Need.RESTORE in wanted and any(row.permission == twin and row.need is Need.RESTORE for row in rows)
 
 
-def registration(tenant: Tenant, purpose: Purpose, *, client_id: str, redirect_uri: str = "") -> Registration:
+def registration(
+    tenant: Tenant, purpose: Purpose, *, client_id: str, redirect_uri: str = "", restores: bool = False
+) -> Registration:
     """How to register the app in this tenant. `redirect_uri` is ours, for the search of groups."""
-    rows = permissions_for(purpose)
+    rows = permissions_for(purpose, restores=restores)
     portal, az_cloud, environment = _TOOLS[tenant.cloud]
     names = [row.permission for row in rows]
     reply = redirect_uri if purpose is Purpose.READER else ""

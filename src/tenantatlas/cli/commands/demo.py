@@ -80,9 +80,11 @@ def demo_serve(
     from tenantatlas.cli.commands.serve import serve  # noqa: PLC0415 - loads the web server
 
     place = saved_place()
+    named = "localhost" if host == "127.0.0.1" else host  # where a sign-in with Microsoft may come back to
     with running_simulator(place):
         Console(stderr=True).print(
-            f"[bold]http://{host}:{port}[/bold]  sign in as [bold]{EMAIL}[/bold] with [bold]{PASSWORD}[/bold]"
+            f"[bold]http://{named}:{port}[/bold]  "
+            f"sign in as [bold]{EMAIL}[/bold] with [bold]{PASSWORD}[/bold]"
         )
         serve(host=host, port=port)
 

@@ -23,9 +23,10 @@ from tenantatlas.tenants.models import Connection, NewCertificate, PermissionRep
 from tenantatlas.tenants.permissions import Held, Need
 from tenantatlas.tenants.queries import new_certificate_of
 from tenantatlas.tenants.registration import consent_link, registration
+from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest, require
 
-from .rbac import reply_address
+from .rbac import reply_address, reply_context
 from .runs import start
 from .session import next_within_site
 
@@ -35,6 +36,12 @@ GROUPS = {
     Need.RESTORE.value: "Needed to restore",
     Need.LOOK_UP.value: "Needed to find what policies name, before a restore",
     Need.NOTHING.value: "Granted but not needed",
+}
+#: How a tenant is restored: what the reader's app is registered for.
+RESTORES = {
+    "apart": "With a second app, the writer's (recommended)",
+    "never": "Not at all: back up only",
+    "here": "With this app too",
 }
 #: (days left, tone): the first that fits is how a credential's end is shown.
 EXPIRY_TONES = ((0, "danger"), (1, "danger"), (7, "danger"), (14, "warning"), (30, "warning"))
@@ -63,6 +70,7 @@ class Problem:
     what: str
     next_step: str
     link: str = ""
+    link_words: str = "Grant admin consent"
 
 
 @require_GET
@@ -76,7 +84,7 @@ def connection(request: TenantRequest) -> HttpResponse:
         "apps": apps,
         "report": report,
         "report_problems": problems_in(request.tenant, report, apps),
-        "groups_of_rows": grouped(report.rows) if report else (),
+        "groups_of_rows": grouped(report.rows, only_backs_up=only_backs_up(report, apps)) if report else (),
         "groups": DirectoryGroup.objects.count(),
     }
     return render(request, "web/connection/detail.html", context)
@@ -106,16 +114,36 @@ def _days_left(ends: datetime) -> int:
     return max(0, (ends - clock.now()).days)
 
 
-def grouped(rows: list[dict[str, Json]]) -> list[tuple[str, int, list[dict[str, Json]]]]:
-    """(words, how many are missing, rows with the missing ones first) for each group that has rows."""
+@dataclass(frozen=True, kw_only=True)
+class RowGroup:
+    """The rows of a report that are for one thing; `said` is what they lack, in a few words."""
+
+    words: str
+    rows: list[dict[str, Json]]
+    said: str = ""
+    tone: str = ""
+
+
+def grouped(rows: list[dict[str, Json]], *, only_backs_up: bool) -> list[RowGroup]:
+    """A report's rows by what they are for, the missing ones first."""
     found = []
     for need, words in GROUPS.items():
         mine = sorted(
             (row for row in rows if row["for"] == need), key=lambda row: row["state"] != Held.MISSING
         )
+        missing = sum(row["state"] == Held.MISSING for row in mine)
+        later = only_backs_up and need == Need.RESTORE
         if mine:
-            found.append((words, sum(row["state"] == Held.MISSING for row in mine), mine))
+            said = "Not yet possible" if later else f"{missing} missing" if missing else ""
+            found.append(RowGroup(words=words, rows=mine, said=said, tone="neutral" if later else "danger"))
     return found
+
+
+def only_backs_up(report: PermissionReport | None, apps: list[AppRow]) -> bool:
+    """Whether the reader's app is alone and may write nothing: restoring is then to be added, no fault."""
+    rows = [row for row in report.rows if row["for"] == Need.RESTORE.value] if report else []
+    lacks = any(row["state"] == Held.MISSING.value for row in rows)
+    return lacks and apps[1].row is None and not any(".ReadWrite." in row["by"] for row in rows)
 
 
 def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppRow]) -> list[Problem]:
@@ -125,32 +153,50 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
         return found
     client_id = apps[0].row.client_id if apps[0].row else ""
     writer = apps[1].row.client_id if apps[1].row else client_id
-    grave = []
-    for need, tone, what, app in (
-        (Need.READ, "danger", "cannot be read", client_id),
-        (Need.RESTORE, "warning", "cannot be restored", writer),
-        (Need.LOOK_UP, "warning", "may name what cannot be looked for before a restore", client_id),
-    ):
-        for row in report.rows:
-            if row["for"] == need.value and row["state"] == Held.MISSING.value:
-                grave.append(
-                    Problem(
-                        tone=tone,
-                        what=f"{row['permission']} is missing: {_types(len(row['types']))} {what}.",
-                        next_step=_GRANT if need is not Need.RESTORE else f"{_GRANT} {_OR_A_WRITER}",
-                        link=consent_link(tenant, app),
-                    )
-                )
+    found += _missing(tenant, report, Need.READ, client_id)
+    if only_backs_up(report, apps):
+        found.append(_no_restore_yet(tenant))
+    else:
+        found += _missing(tenant, report, Need.RESTORE, writer)
+    found += _missing(tenant, report, Need.LOOK_UP, client_id)
     unneeded = [row["permission"] for row in report.rows if row["for"] == Need.NOTHING.value]
     if unneeded:
-        grave.append(
+        found.append(
             Problem(
                 tone="neutral",
                 what=f"{len(unneeded)} granted but not needed: {', '.join(unneeded[:8])}.",
                 next_step="Remove them from the app: what it cannot do, nobody can do through it.",
             )
         )
-    return [*found, *grave]
+    return found
+
+
+def _missing(tenant: Tenant, report: PermissionReport, need: Need, client_id: str) -> list[Problem]:
+    tone, what = {
+        Need.READ: ("danger", "cannot be read"),
+        Need.RESTORE: ("warning", "cannot be restored"),
+        Need.LOOK_UP: ("warning", "may name what cannot be looked for before a restore"),
+    }[need]
+    return [
+        Problem(
+            tone=tone,
+            what=f"{row['permission']} is missing: {_types(len(row['types']))} {what}.",
+            next_step=_GRANT if need is not Need.RESTORE else f"{_GRANT} {_OR_A_WRITER}",
+            link=consent_link(tenant, client_id),
+        )
+        for row in report.rows
+        if row["for"] == need.value and row["state"] == Held.MISSING.value
+    ]
+
+
+def _no_restore_yet(tenant: Tenant) -> Problem:
+    return Problem(
+        tone="neutral",
+        what="Restore: not yet possible.",
+        next_step="This app reads and backs up only, as it should. To restore,",
+        link=_app_of(tenant, Purpose.WRITER),
+        link_words="connect a writer's app",
+    )
 
 
 def _types(number: int) -> str:
@@ -180,18 +226,28 @@ def registration_page(
     more: dict[str, Json] | None = None,
 ) -> HttpResponse:
     """The page of one app; with problems, they stand at its top."""
-    app = next(each for each in app_rows() if each.purpose is purpose)
+    reader, writer = app_rows()
+    app, connected_writer = (reader if purpose is Purpose.READER else writer), writer.row is not None
     client_id = app.row.client_id if app.row else ""
     known = client_id or request.GET.get("client_id", "")[:36]
+    alone = purpose is Purpose.READER and not connected_writer
+    restores = filters.chosen(request, "restores", RESTORES, "apart") if alone else "apart"
     context: dict[str, Any] = {
         "title": f"{purpose.label} app",
         "section": "connection",
         "app": app,
         "client_id": request.POST.get("client_id", known),
         "how": registration(
-            request.tenant, purpose, client_id=client_id, redirect_uri=reply_address(request)
+            request.tenant,
+            purpose,
+            client_id=client_id,
+            redirect_uri=reply_address(request),
+            restores=restores == "here",
         ),
-        "reply_address": reply_address(request),
+        "restores": restores,
+        "ways_to_restore": RESTORES if alone else {},
+        "writer_url": _app_of(request.tenant, Purpose.WRITER),
+        **reply_context(request),
         "days": keys.DAYS,
         "problems": problems or [],
         **(more or {}),
@@ -275,7 +331,11 @@ def _given(request: TenantRequest) -> Credential:
 
 def app_address(request: TenantRequest, purpose: Purpose) -> str:
     """The page of one app."""
-    return f"{reverse('app_registration', kwargs={'slug': request.tenant.slug})}?purpose={purpose.value}"
+    return _app_of(request.tenant, purpose)
+
+
+def _app_of(tenant: Tenant, purpose: Purpose) -> str:
+    return f"{reverse('app_registration', kwargs={'slug': tenant.slug})}?purpose={purpose.value}"
 
 
 @require_POST

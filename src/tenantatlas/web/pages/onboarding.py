@@ -155,7 +155,9 @@ def _tenant_step(request: TenantRequest, given: Mapping[str, Any]) -> dict[str, 
 
 def _check_step(request: TenantRequest, apps: list[AppRow]) -> dict[str, Any]:
     report = PermissionReport.objects.order_by("-taken_at").first()
-    return {"report": report, "report_problems": problems_in(request.tenant, report, apps)}
+    problems = problems_in(request.tenant, report, apps)
+    lacks = any(each.tone in ("danger", "warning") for each in problems)
+    return {"report": report, "report_problems": problems, "lacks": lacks}
 
 
 @require_POST

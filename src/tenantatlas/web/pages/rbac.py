@@ -8,12 +8,15 @@ reply address only shows what came back; the exchange happens when the person pr
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.http.request import validate_host
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -36,7 +39,40 @@ NO_SIGN_IN = "Sign in with Microsoft first: the search uses your own rights, not
 
 def reply_address(request: HttpRequest) -> str:
     """Where Microsoft sends people back to: to be registered to the letter."""
-    return request.build_absolute_uri(reverse("delegated_callback"))
+    return f"{_site(request)}{reverse('delegated_callback')}"
+
+
+def _site(request: HttpRequest) -> str:
+    """This site as Entra takes it: it knows plain http for `localhost` only, not for 127.0.0.1 or [::1]."""
+    here = urlsplit(request.build_absolute_uri("/"))
+    numbers = _is_loopback(here.hostname or "") and validate_host("localhost", settings.ALLOWED_HOSTS)
+    if here.scheme == "https" or not numbers:
+        return f"{here.scheme}://{here.netloc}"
+    return f"http://localhost:{here.port}" if here.port else "http://localhost"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def reply_context(request: HttpRequest) -> dict[str, Json]:
+    """The reply address as pages show it.
+
+    `elsewhere`: this page where the sign-in can come back to, if that is another name of this site: a browser
+    keeps its session by the name. `refused`: why Entra will not take the address.
+    """
+    site, here = _site(request), request.build_absolute_uri()
+    plain = site.startswith("http://") and urlsplit(site).hostname != "localhost"
+    return {
+        "reply_address": reply_address(request),
+        "elsewhere": "" if here.startswith(f"{site}/") else f"{site}{request.get_full_path()}",
+        "refused": "Entra takes https only, except for localhost: serve this site with TLS first."
+        if plain
+        else "",
+    }
 
 
 def search_context(request: TenantRequest) -> dict[str, Json]:
@@ -44,7 +80,7 @@ def search_context(request: TenantRequest) -> dict[str, Json]:
     kept = _kept(request, request.tenant)
     begun, signed_in = kept.get("begun"), _signed_in(kept)
     return {
-        "reply_address": reply_address(request),
+        **reply_context(request),
         "login": begun["address"] if begun else "",
         "login_host": urlsplit(begun["address"]).netloc if begun else "",
         "signed_in": signed_in,
@@ -67,6 +103,10 @@ def _page(request: TenantRequest, more: dict[str, Json], *, status: int = 200) -
 def rbac_begin(request: TenantRequest) -> HttpResponse:
     """Begin the sign-in at the tenant's own login."""
     require(request, Capability.CONNECTION_MANAGE)
+    if reply_context(request)["elsewhere"]:
+        raise Conflict(
+            "This sign-in would come back to another name of this site.", hint=f"Open {_site(request)} first."
+        )
     begun = rbac.begin(request.tenant, actor=request.user, redirect_uri=reply_address(request))
     request.session[_SESSION] = {"tenant": request.tenant.pk, "begun": asdict(begun)}
     return _back(request.tenant)
