@@ -11,7 +11,9 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.web.pages import restore_policies
-from tests.restore.test_plan import filter_body
+from tests.restore.test_plan import access_body, filter_body
+from tests.restore.test_round_trip import ACCESS
+from tests.simulated import group_target
 
 from .reading import element, main, page, text
 from .wizard import (
@@ -223,6 +225,21 @@ class TestMapping:
         source = page(ana.post(step, {}), 400)
         leads_to(source, "groups-0", "Group Pilot is not decided.")
         assert Restore.objects.get().mapping == {}
+
+    def test_what_is_open_comes_first_and_what_is_settled_is_folded(self, world, ana):
+        there = world.sim.put(
+            "/groups", {"displayName": "A-there", "securityEnabled": True, "groupTypes": []}
+        )
+        world.catalog_policy("Settled", assignments=[group_target(there)])
+        person = world.sim.put("/users", {"displayName": "Break glass"})
+        world.sim.put(ACCESS, access_body("Block", state="disabled", excludeUsers=[person]))
+        world.work("directory_groups.sync")
+        run = world.work("backup_set.capture", types=[*TYPES, "conditionalAccess.policies"])
+        source = page(ana.get(to_mapping(ana, BackupSet.objects.get(run=run))))
+        folded = source.index('<details id="settled">')
+        assert source.index(f"User: {person}") < folded < source.index("Group: A-there")
+        assert "1 settled" in text(source)
+        assert "Names of people are not kept here" in text(source)
 
     def test_leaving_its_policies_out_is_an_act_of_its_own(self, elsewhere, world, ana):
         restore = previewed(ana, world, elsewhere)
