@@ -17,7 +17,7 @@ import pytest
 
 from tenantatlas.core import clock
 from tenantatlas.core.clock import SystemClock
-from tenantatlas.simulator.serve import Served, serving
+from tenantatlas.simulator.serve import Served, describe, serving
 
 from .client import APP, CATALOG, CONFIGURATIONS, GUID, SECRET, catalog_body, custom_body
 
@@ -175,6 +175,25 @@ def test_what_is_not_http_is_refused(tmp_path: Path, sent: bytes, status: bytes)
         del served, control
         tls.writer.write(sent)
         assert (await tls.reader.readline()).split()[1] == status
+
+    run(story, tmp_path)
+
+
+def test_where_it_is_served_and_who_is_there_is_told(tmp_path: Path):
+    async def story(served: Served, tls: Wire, control: Wire) -> None:  # noqa: ARG001 - as every story
+        assert "No tenant yet" in "\n".join(describe(served, tmp_path))
+        await add_tenant(control)
+
+        told = "\n".join(describe(served, tmp_path))
+
+        assert f"https://localhost:{served.port}" in told
+        assert f"http://127.0.0.1:{served.control_port}" in told
+        assert str(tmp_path / "ca.pem") in told
+        (line,) = [line for line in told.splitlines() if GUID in line]
+        assert APP in line
+        status, _, body = await control.ask("GET", "/tenants")
+        assert (status, json.loads(body)["tenants"][0]["client_ids"]) == (200, [APP])
+        assert (await control.ask("GET", f"/tenants/{GUID}"))[0] == 404
 
     run(story, tmp_path)
 

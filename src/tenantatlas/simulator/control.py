@@ -2,6 +2,7 @@
 
 GET  /                                     who is there: tenants with the number of objects per collection
 GET  /journal?since=N                      requests after number N
+GET  /tenants                              the tenants: guid, name and the client ids of their apps
 GET  /tenants/{guid}/objects{collection}   every object of a collection, whole
 POST /tenants                              {guid, name}
 POST /tenants/{guid}/apps                  {client_id, secret, certificate, permissions}
@@ -78,8 +79,12 @@ class Control:
         if words == ["journal"]:
             since = int(query.get("since", ["0"])[0])
             return {"entries": [entry.to_json() for entry in self.simulator.journal[since:]]}
+        if words == ["tenants"]:
+            return {"tenants": [_who(tenant) for tenant in self.simulator.tenants.values()]}
         if words[0] == "tenants":
             tenant = self.simulator.tenants[words[1].lower()]
+            if words[2:3] != ["objects"] or not words[3:]:
+                raise KeyError("/".join(words))
             return {"objects": tenant.objects("/" + "/".join(words[3:]))}
         return {
             "elapsed": self.simulator.times.elapsed(),
@@ -176,6 +181,10 @@ def _plain(value: Json) -> Any:
 
 def _counts(tenant: SimTenant) -> dict[str, int]:
     return {path: len(tenant.live(path)) for path in sorted(tenant.stored)}
+
+
+def _who(tenant: SimTenant) -> dict[str, Json]:
+    return {"guid": tenant.guid, "name": tenant.name, "client_ids": sorted(tenant.apps)}
 
 
 def _add_app(tenant: SimTenant, body: Json) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,18 +28,40 @@ class Served:
     control_port: int
 
 
-def serve(*, port: int, control_port: int, state: Path, seed: int = 1) -> None:
-    """Serve until SIGTERM or SIGINT what was saved in the folder; it is saved again then and on demand."""
-    asyncio.run(_until_signalled(port, control_port, state, seed))
+def serve(
+    *, port: int, control_port: int, state: Path, seed: int = 1, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Serve until SIGTERM or SIGINT what was saved in the folder; it is saved again then and on demand.
+
+    `tell` hears where what is served, once it is.
+    """
+    asyncio.run(_until_signalled(port, control_port, state, seed, tell))
 
 
-async def _until_signalled(port: int, control_port: int, folder: Path, seed: int) -> None:
+async def _until_signalled(
+    port: int, control_port: int, folder: Path, seed: int, tell: Callable[[str], None]
+) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(wanted, stopping.set)
-    async with serving(port=port, control_port=control_port, folder=folder, seed=seed):
+    async with serving(port=port, control_port=control_port, folder=folder, seed=seed) as served:
+        for line in describe(served, folder):
+            tell(line)
         await stopping.wait()
+
+
+def describe(served: Served, folder: Path) -> Iterator[str]:
+    """Where everything is, and who is there: what a tenant is connected with."""
+    yield f"Graph URL    https://localhost:{served.port}"
+    yield f"login URL    https://localhost:{served.port}"
+    yield f"CA file      {(folder / 'ca.pem').absolute()}"
+    yield f"control URL  http://127.0.0.1:{served.control_port}"
+    for tenant in served.simulator.tenants.values():
+        clients = ", ".join(sorted(tenant.apps)) or "none"
+        yield f"tenant       {tenant.guid}  {tenant.name}, client id {clients}"
+    if not served.simulator.tenants:
+        yield "No tenant yet: POST /tenants or /demo to the control URL makes one."
 
 
 @asynccontextmanager

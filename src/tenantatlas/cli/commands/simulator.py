@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tenantatlas.cli.output import note
 from tenantatlas.core.errors import InputError
 
 
@@ -28,4 +29,4 @@ def simulator(
     if port == control_port:
         raise InputError("--port and --control-port are the same.", hint="Give two different ports.")
     serve = importlib.import_module("tenantatlas.simulator.serve").serve  # large: loaded only here
-    serve(port=port, control_port=control_port, state=state)
+    serve(port=port, control_port=control_port, state=state, tell=note)
