@@ -100,6 +100,14 @@ def test_an_init_that_cannot_be_done_writes_nothing(blank, tmp_path, email, pass
     blank("tenants", "list").failed(6, "not set up", "tenantatlas init")
 
 
+def test_a_home_that_cannot_be_a_folder_is_said_by_every_command(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+
+    for home in (file, file / "home"):
+        Program(Install(home))("tenants", "list").failed(7, "cannot be made", "ATLAS_HOME")
+
+
 def test_an_interrupted_init_can_be_repeated(blank, password_file):
     assert blank("migrate").code == 0
     (blank.home / "key").write_text("tenantatlas-key-1:" + "A" * 43 + "=\n")

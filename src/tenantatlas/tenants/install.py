@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def refuse_unknown_migrations(applied: frozenset[tuple[str, str]]) -> None:
 def require_ready() -> None:
     """Nothing, or an error that says what to run: the install is set up and its schema is this version's."""
     if _sqlite_file_missing():
+        _refuse_unusable_home()
         raise _not_set_up()
     state = schema_state()
     if state.empty:
@@ -126,10 +128,24 @@ def make_home() -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageFailed(
-            f"The folder {home} cannot be made: {error.strerror}.",
-            hint="Set ATLAS_HOME to a folder that this user may write to.",
-        ) from error
+        raise _no_home(home, str(error.strerror)) from error
+
+
+def _refuse_unusable_home() -> None:
+    """A home that is not there yet is no fault; one that cannot be a folder is."""
+    home = Path(settings.ATLAS_HOME)
+    nearest = next(place for place in (home, *home.parents) if place.exists())
+    if not nearest.is_dir():
+        raise _no_home(home, f"{nearest} is a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _no_home(home, f"{nearest} may not be written to")
+
+
+def _no_home(home: Path, why: str) -> StorageFailed:
+    return StorageFailed(
+        f"The folder {home} cannot be made: {why}.",
+        hint="Set ATLAS_HOME to a folder that this user may write to.",
+    )
 
 
 def make_secret_file() -> None:
