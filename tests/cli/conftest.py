@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantatlas.cli import output
 from tenantatlas.cli.main import run
 from tests import canary
 
@@ -30,6 +31,12 @@ def tenantatlas(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
 
     yield call
     os.umask(before)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands in this process print to a terminal."""
+    monkeypatch.setattr(output, "a_person_reads", lambda: True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)], scope="session")

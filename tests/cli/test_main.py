@@ -12,6 +12,7 @@ from django.db import OperationalError
 from tenantatlas import __version__
 from tenantatlas.cli import main, output
 from tenantatlas.core import errors
+from tenantatlas.policies.registry import all_types
 
 
 def test_the_program_says_its_version(tenantatlas):
@@ -22,8 +23,38 @@ def test_help_lists_the_commands_and_the_exit_codes(tenantatlas):
     result = tenantatlas("--help")
 
     assert result.code == 0
-    for words in ("tenants", "init", "Exit codes", "--json", "--as EMAIL"):
+    for words in ("tenants", "init", "Exit codes", "--json", "--as EMAIL", "--version"):
         assert words in result.out
+
+
+def test_a_group_alone_prints_its_help(tenantatlas):
+    result = tenantatlas("tenants")
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("Usage: tenantatlas tenants")
+    assert "error:" not in result.err
+
+
+def test_the_policy_types_are_listed(tenantatlas):
+    rows = tenantatlas("types", "--json").rows
+
+    assert [row["key"] for row in rows] == [each.key for each in all_types()]
+    assert rows[0].keys() == {"key", "label", "mode"}
+    assert "configurationPolicies" in tenantatlas("types").out
+
+
+def test_objects_within_objects_are_read_by_people(capsys):
+    output.print_object(
+        {
+            "checks": [{"level": "warning", "message": "Old.", "hint": ""}, {"message": "Fine."}],
+            "reader": {"kind": "secret", "ids": ["a", "b"]},
+            "none": [],
+        }
+    )
+
+    assert capsys.readouterr().out == (
+        "checks  warning: Old.\n        Fine.\nreader  kind secret, ids (a, b)\nnone    -\n"
+    )
 
 
 @pytest.mark.django_db

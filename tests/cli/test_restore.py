@@ -246,10 +246,10 @@ def test_strangers_find_no_restore(tenantatlas, command, backup_set: int) -> Non
 def test_a_preview_that_fails_says_so(command, world: World, backup_set: int) -> None:  # noqa: F811
     world.simulator.fault("GET", r"configurationPolicies(\?|$)", Status(500), times=0)
 
-    start = preview(command, backup_set)
+    code, (start,), err = command("restore", "preview", "-t", "contoso", "--set", str(backup_set), "--wait")
 
-    assert start["counts"]["cannot"] == 2
-    assert start["warnings"]
+    assert (code, start["outcome"], start["plan_sha256"]) == (7, "failed", "")
+    assert "Microsoft Graph answered 500" in err
 
 
 def test_checks_are_made_again_and_printed(command, backup_set: int) -> None:
@@ -373,3 +373,52 @@ def test_a_blocking_check_keeps_the_preview_from_starting(tenantatlas, backup_se
         tenantatlas(*command, *words).failed(6, "does not allow deletes")
 
     assert OperationRun.all_tenants.count() == before
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_person_is_told_how_to_execute_what_was_previewed(tenantatlas, backup_set: int) -> None:
+    otto = ("--as", "otto@contoso.example")
+    result = tenantatlas("restore", "preview", "-t", "contoso", "--set", str(backup_set), "--wait", *otto)
+
+    restore = Restore.all_tenants.get()
+    numbers, command = result.out.splitlines()
+    assert numbers == f"Restore {restore.pk}: 1 create, 1 unchanged."
+    assert command == (
+        f"Execute with: tenantatlas restore execute {restore.pk} --plan {restore.plan_sha256} "
+        "--confirm contoso"
+    )
+
+
+def test_the_plan_shows_its_hash_and_what_it_leaves_out(
+    tenantatlas,
+    command,
+    world: World,  # noqa: F811 - the fixture of that name
+    backup_set: int,
+) -> None:
+    world.sim.remove(GROUPS, stable_id("group", "Pilot", 1))
+    assert command("directory", "sync", "-t", "contoso", "--wait")[0] == 0
+    start = preview(command, backup_set)
+
+    result = tenantatlas("restore", "plan", str(start["restore"]), "--as", "otto@contoso.example")
+
+    assert result.out.startswith(f"Plan {start['plan_sha256']}\n")
+    (left_out,) = [line for line in result.out.splitlines() if "undecided" in line]
+    assert "Lost" in left_out
+    assert "Pilot" in left_out
+    assert command("restore", "plan", str(start["restore"]))[1] == []
+
+
+def test_what_stays_as_it_is_is_shown_on_request(tenantatlas, command, backup_set: int) -> None:
+    arguments = (
+        "restore",
+        "show",
+        str(preview(command, backup_set)["restore"]),
+        "--as",
+        "otto@contoso.example",
+    )
+
+    few, every = tenantatlas(*arguments), tenantatlas(*arguments, "--all")
+
+    assert ("Kept" in few.out, "Kept" in every.out) == (False, True)
+    assert "1 unchanged are not listed" in few.err
+    assert "{" not in few.out

@@ -36,13 +36,23 @@ def test_a_check_prints_one_object_with_its_report(tenantatlas, world):  # noqa:
     assert shown["checked_at"]
 
 
-@pytest.mark.usefixtures("works_here")
-def test_people_see_the_permissions_too(tenantatlas, world):  # noqa: F811 - the fixture
+@pytest.mark.usefixtures("works_here", "terminal")
+def test_people_see_the_permissions_on_standard_output(tenantatlas, world):  # noqa: F811 - the fixture
     assert world
     result = tenantatlas("tenants", "check", "contoso")
 
-    assert "have" in result.err
-    assert "DeviceManagementConfiguration.Read.All" in result.err
+    assert "have" in result.out
+    assert "DeviceManagementConfiguration.Read.All" in result.out
+    assert result.err == ""
+
+
+@pytest.mark.usefixtures("works_here", "terminal")
+def test_with_json_the_object_alone_tells_it(tenantatlas, world):  # noqa: F811 - the fixture
+    assert world
+    result = tenantatlas("tenants", "check", "contoso", "--json")
+
+    assert result.object["permissions"]
+    assert result.err == ""
 
 
 @pytest.mark.usefixtures("works_here")

@@ -26,7 +26,8 @@ def person_by_email(email: str) -> User:
     person = User.objects.filter(email=email.strip().lower()).first()
     if person is None:
         raise NotFound(
-            f"There is nobody with the address {email[:254]!r} here.", hint="See who is with `users list`."
+            f"There is nobody with the address {email[:254]!r} here.",
+            hint="Check the address: an owner adds people before they become members.",
         )
     return person
 

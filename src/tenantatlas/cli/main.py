@@ -185,6 +185,9 @@ def _run_management_command(verb: str, arguments: list[str], *, ours: list[str])
 
 
 def _usage_error(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group was named and nothing else: this is its help
+        output.note(error.format_message())
+        return _USAGE_EXIT
     output.note(f"error: {error.format_message()}")
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "tenantatlas"

@@ -24,7 +24,9 @@ EXIT_CODES_HELP = (
     "6 conflict, 7 Graph or storage failed, 8 cancelled."
 )
 COMMON_OPTIONS_HELP = (
-    "Every command also takes --json (one JSON object a line on standard output) and --as EMAIL (who acts)."
+    "Every command also takes --json (one JSON object a line on standard output) and --as EMAIL (who acts). "
+    "What starts work prints its JSON object also without --json where standard output is not a terminal. "
+    "--version says which version this is."
 )
 
 
@@ -58,6 +60,11 @@ def wants_json() -> bool:
     return _mode.json
 
 
+def a_person_reads() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
 def acting_as() -> str:
     """The address given with `--as`; empty without."""
     return _mode.acting_as
@@ -83,7 +90,10 @@ def print_object(data: Mapping[str, Json], *, text: str = "") -> None:
     else:
         width = max((len(name) for name in data), default=0)
         for name, value in data.items():
-            write_line(f"{name.replace('_', ' '):<{width}}  {_cell(value)}")
+            first, *more = _lines(value)
+            write_line(f"{name.replace('_', ' '):<{width}}  {first}")
+            for line in more:
+                write_line(f"{'':<{width}}  {line}")
 
 
 def print_rows(rows: Iterable[Mapping[str, Json]], *, columns: Sequence[str], empty: str = "") -> None:
@@ -112,9 +122,19 @@ def print_file(rows: Iterable[Mapping[str, Json]], *, columns: Sequence[str]) ->
         write_line(line.removesuffix("\r\n"))
 
 
+def print_of_start(text: str) -> None:
+    """One line of what a start found, before its end: data for people, nothing with `--json`.
+
+    Where the start's object goes to a pipe, the line is beside it on standard error.
+    """
+    if wants_json():
+        return
+    (write_line if a_person_reads() else note)(text)
+
+
 def print_start(data: Mapping[str, Json], *, sentence: str) -> None:
     """The one object that a start ends with; a person at a terminal reads the sentence instead."""
-    if wants_json() or not sys.stdout.isatty():
+    if wants_json() or not a_person_reads():
         _write_json(data)
     else:
         write_line(sentence)
@@ -144,13 +164,35 @@ def _write_json(data: Mapping[str, Json]) -> None:
     write_line(dumps(dict(data)).decode("utf-8"))
 
 
+def _lines(value: Json) -> list[str]:
+    """A value as one line; a list of objects as one line each."""
+    if isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
+        return [_cell(part) for part in value]
+    return [_cell(value)]
+
+
 def _cell(value: Json) -> str:
-    if value is None or value == "":
+    if value is None or value in ("", {}, [], ()):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
+        return _said(value) or ", ".join(f"{name} {_within(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value) or "-"
+        nested = any(isinstance(part, dict | list | tuple) for part in value)
+        return ("; " if nested else ", ").join(_cell(part) for part in value)
     return str(value).replace("\n", " ")
+
+
+def _within(value: Json) -> str:
+    """A value inside another one: what has parts stands in brackets."""
+    return f"({_cell(value)})" if isinstance(value, dict | list | tuple) and value else _cell(value)
+
+
+def _said(value: Mapping[str, Json]) -> str:
+    """What an object that carries a sentence says: `warning: …`; empty for any other."""
+    message = value.get("message")
+    if not isinstance(message, str) or not message:
+        return ""
+    rank = value.get("level") or value.get("severity")
+    return f"{rank}: {message}" if rank else message

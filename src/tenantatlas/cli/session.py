@@ -22,6 +22,15 @@ from .output import acting_as, named_tenant
 
 M = TypeVar("M", bound=TenantOwned)
 
+#: Which command lists what is asked for by its number.
+_LISTS = {
+    "run": "runs list",
+    "restore": "restore list",
+    "finding": "drift findings",
+    "backup set": "backups list",
+    "schedule": "schedules list",
+}
+
 TenantOption = Annotated[str, typer.Option("--tenant", "-t", metavar="SLUG", help="The tenant.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Return when the run has ended; work it here if need be.")
@@ -52,6 +61,13 @@ def in_tenant(slug: str) -> Iterator[Session]:
         yield Session(user=user, tenant=tenant)
 
 
+def _hint(noun: str) -> str:
+    command = _LISTS.get(noun)
+    if command is None:
+        return f"List them to see each {noun}'s number."
+    return f"`tenantatlas {command} -t SLUG` shows each {noun}'s number."
+
+
 @contextlib.contextmanager
 def in_tenant_of(model: type[M], key: str, *, noun: str) -> Iterator[tuple[Session, M]]:
     """Act in the tenant that the row belongs to. To a stranger the row never existed.
@@ -66,6 +82,6 @@ def in_tenant_of(model: type[M], key: str, *, noun: str) -> Iterator[tuple[Sessi
         rows = rows.filter(tenant=tenant_for(user, named_tenant()))
     row: M | None = rows.select_related("tenant").first()
     if row is None:
-        raise NotFound(f"There is no {noun} {key} here.", hint=f"List them to see each {noun}'s number.")
+        raise NotFound(f"There is no {noun} {key} here.", hint=_hint(noun))
     with tenant_scope(row.tenant):
         yield Session(user=user, tenant=row.tenant), row

@@ -34,10 +34,12 @@ def start_and_wait(
     wait: bool,
     nonce: str = "",
     extra: Callable[[OperationRun], Mapping[str, Json]] | None = None,
+    sentence: Callable[[OperationRun], str] | None = None,
 ) -> None:
     """Start the operation and print the object of the start; with `wait`, once the run has ended.
 
-    `extra` adds what this operation's object carries besides. Leaves with the outcome's exit code where it
+    `extra` adds what this operation's object carries besides, `sentence` is what people read instead of the
+    run's own. Leaves with the outcome's exit code where it
     waited, or where the run could not be handed over.
     """
     run, created = start_run(
@@ -48,7 +50,7 @@ def start_and_wait(
         trigger=Trigger.CLI,
         nonce=nonce,
     )
-    finish_start(run, created=created, wait=wait, extra=extra)
+    finish_start(run, created=created, wait=wait, extra=extra, sentence=sentence)
 
 
 def finish_start(
@@ -57,6 +59,7 @@ def finish_start(
     created: bool,
     wait: bool,
     extra: Callable[[OperationRun], Mapping[str, Json]] | None = None,
+    sentence: Callable[[OperationRun], str] | None = None,
 ) -> None:
     """The second half of `start_and_wait`, for runs that were started in another way (retry)."""
     if not created:
@@ -68,7 +71,7 @@ def finish_start(
     data: dict[str, Json] = {"run": run.pk, "created": created, **run_facts(run)}
     if extra is not None:
         data.update(extra(run))
-    print_start(data, sentence=_sentence(run))
+    print_start(data, sentence=(sentence and sentence(run)) or _sentence(run))
     if wait or run.not_handed_over:
         _explain(run)
         raise typer.Exit(exit_code_of(run))

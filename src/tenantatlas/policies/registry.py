@@ -37,7 +37,7 @@ def get_type(key: str) -> PolicyType:
         return _by_key()[key]
     except KeyError:
         near = difflib.get_close_matches(key, _by_key(), n=3, cutoff=0.4)
-        hint = f"Did you mean {', '.join(near)}?" if near else "List the policy types to see their keys."
+        hint = f"Did you mean {', '.join(near)}?" if near else "`tenantatlas types` lists them."
         raise InputError(f"There is no policy type {key[:80]!r}.", hint=hint) from None
 
 

@@ -17,7 +17,7 @@ from tenantatlas.backups.imports import keep_upload
 from tenantatlas.backups.models import BackupSet, Export, SetEntry
 from tenantatlas.backups.operations import ChangeParams, ExportParams, ImportParams, LookParams, SetParams
 from tenantatlas.cli.findings import found_by
-from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
+from tenantatlas.cli.output import print_object, print_of_start, print_rows, wants_json, write_line
 from tenantatlas.cli.session import Session, TenantOption, WaitOption, acting_user, in_tenant, in_tenant_of
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.cli.words import PolicyOption, split_words
@@ -129,6 +129,10 @@ def export(
         path = output or Path(f"{session.tenant.slug}-set-{found.pk}.zip")
         if path.exists():
             raise Conflict(f"{path} exists already.", hint="Give another file with --output.")
+        if not path.parent.is_dir():
+            raise InputError(
+                f"There is no folder {path.parent}.", hint="Make it, or give another file with --output."
+            )
 
         def write(run: OperationRun) -> dict[str, Json]:
             if run.outcome != Outcome.SUCCEEDED:
@@ -190,9 +194,16 @@ def _parts_of(path: Path) -> Iterator[bytes]:
 def _taken_in(run: OperationRun) -> dict[str, Json]:
     items = RunItem.objects.filter(run=run).order_by("position")
     for item in items:
-        note(f"{item.action or item.state:<11}  {item.label}: {item.message}")
+        print_of_start(f"{item.action or item.state:<11}  {item.label}: {item.message}")
     numbers = [(item.details or {}).get("number", 0) for item in items if item.state == ItemState.SUCCEEDED]
-    return {"set": run.context.get("set"), "recognised": sum(numbers)}
+    return {
+        "set": run.context.get("set"),
+        "recognised": sum(numbers),
+        "files": [
+            {"file": item.label, "action": item.action or item.state, "message": item.message}
+            for item in items
+        ],
+    }
 
 
 def add(

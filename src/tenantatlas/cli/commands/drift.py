@@ -39,7 +39,9 @@ def drift(
     ctx: typer.Context,
     *,
     tenant: Annotated[str, typer.Option("--tenant", "-t", metavar="SLUG", help="The tenant.")] = "",
-    set_: Annotated[int, typer.Option("--set", metavar="SET", help="Compare this set with live.")] = 0,
+    set_: Annotated[
+        int, typer.Option("--set", metavar="SET", show_default=False, help="Compare this set with live.")
+    ] = 0,
     against_baseline: Annotated[
         bool, typer.Option("--baseline", help="Compare the tenant's baseline with live.")
     ] = False,
@@ -143,7 +145,9 @@ def reopen(finding: FindingArgument) -> None:
 def baseline(
     *,
     tenant: TenantOption,
-    set_: Annotated[int, typer.Option("--set", metavar="SET", help="Make this set the baseline.")] = 0,
+    set_: Annotated[
+        int, typer.Option("--set", metavar="SET", show_default=False, help="Make this set the baseline.")
+    ] = 0,
 ) -> None:
     """Show the backup set that says how the tenant should be, or choose it. A baseline set is kept."""
     with in_tenant(tenant) as session:

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Set up this install: database, key, session secret and its first owner."""
         password = read_secret_file(admin_password_file, what="password file")
+        note("Creating the database…")
         owner = set_up(email=admin_email, password=password)
         prepare_engine()
         print_object(

@@ -50,6 +50,9 @@ _ITEM_COLUMNS = ("type", "name", "action", "state", "message")
 _LIST_COLUMNS = ("restore", "set", "kind", "word", "reason")
 _CHECK_COLUMNS = ("level", "message", "hint")
 _WRITE_COLUMNS = ("n", "method", "path", "name", "why")
+_LEFT_OUT_COLUMNS = ("type", "name", "action", "why")
+#: What the plan does not write although it was asked for.
+_NOT_PLANNED = (Action.CANNOT.value, Action.UNDECIDED.value)
 _SHOWN_SECONDS = 60
 
 RestoreArgument = Annotated[str, typer.Argument(metavar="RESTORE", help="The restore's number.")]
@@ -97,7 +100,9 @@ def preview(  # noqa: PLR0913 - the options of the command are its arguments
     set_: Annotated[int, typer.Option("--set", metavar="SET", help="The backup set to restore from.")],
     types: TypesOption = "",
     policy: PolicyOption = None,
-    version: Annotated[int, typer.Option(metavar="ID", help="One version instead of the set's.")] = 0,
+    version: Annotated[
+        int, typer.Option(metavar="ID", show_default=False, help="One version instead of the set's.")
+    ] = 0,
     existing: Annotated[
         Existing, typer.Option(help="What to do with policies that are in the tenant and differ.")
     ] = Existing.UPDATE,
@@ -108,7 +113,10 @@ def preview(  # noqa: PLR0913 - the options of the command are its arguments
     assignments: Annotated[
         Assignments, typer.Option(help="Which assignments the policies end with.")
     ] = Assignments.BACKED_UP,
-    copy_suffix: Annotated[str, typer.Option(help="What the name of a copy ends with.")] = COPY_SUFFIX,
+    copy_suffix: Annotated[
+        str,
+        typer.Option(show_default=False, help=f"What the name of a copy ends with, else “{COPY_SUFFIX}”."),
+    ] = COPY_SUFFIX,
     mapping: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions, as `restore mapping` prints them.")
     ] = None,
@@ -127,7 +135,9 @@ def preview(  # noqa: PLR0913 - the options of the command are its arguments
             copy_suffix=copy_suffix,
             mapping=_mapping_file(mapping) if mapping else {},
         )
-        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+        start_and_wait(
+            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+        )
 
 
 def _ways(given: Iterable[str]) -> dict[str, Existing]:
@@ -181,6 +191,21 @@ def _explain(restore: Restore) -> None:
         )
 
 
+def _next_step(run: OperationRun) -> str:
+    """What the plan does in numbers, and the command that executes it; empty where there is no plan."""
+    restore = Restore.objects.filter(preview_run=run).first()
+    if restore is None or not restore.plan_sha256:
+        return ""
+    numbers = [f"{number} {each.value}" for each in Action if (number := restore.counts.get(each.value))]
+    said = f"Restore {restore.pk}: {', '.join(numbers) or 'nothing'}."
+    if not restore.counts.get("writes"):
+        return f"{said} The plan writes nothing."
+    return (
+        f"{said}\nExecute with: tenantatlas restore execute {restore.pk} --plan {restore.plan_sha256} "
+        f"--confirm {run.tenant.slug}"
+    )
+
+
 def _duration(seconds: float) -> str:
     if seconds < _SHOWN_SECONDS:
         return f"{max(1, round(seconds))} s"
@@ -197,13 +222,18 @@ def check(restore: RestoreArgument) -> None:
 
 
 def plan(restore: RestoreArgument) -> None:
-    """List every write of the plan, in the order in which they go out."""
-    with in_tenant_of(Restore, restore, noun="restore") as (_, found):
-        print_rows(
-            queries.each_write(queries.find_restore(found.pk)),
-            columns=_WRITE_COLUMNS,
-            empty="The plan writes nothing.",
-        )
+    """List every write of the plan in the order in which they go out; for people also what it leaves out."""
+    with in_tenant_of(Restore, restore, noun="restore") as (_, row):
+        found = queries.find_restore(row.pk)
+        if found.plan_sha256 and not wants_json():
+            write_line(f"Plan {found.plan_sha256}")
+        print_rows(queries.each_write(found), columns=_WRITE_COLUMNS, empty="The plan writes nothing.")
+        if wants_json():
+            return
+        left_out = [item for item in _items(found) if item["action"] in _NOT_PLANNED]
+        if left_out:
+            write_line("")
+            print_rows(left_out, columns=_LEFT_OUT_COLUMNS)
 
 
 def mapping(restore: RestoreArgument) -> None:
@@ -248,21 +278,27 @@ def enable(
     """Preview enforcing conditional access that came back report-only. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = enable_params(queries.find_restore(found.pk), split_words(policy))
-        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+        start_and_wait(
+            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+        )
 
 
 def undo(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
     """Preview taking a restore back: what it changed and what it made. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = undo_params(queries.find_restore(found.pk))
-        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+        start_and_wait(
+            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+        )
 
 
 def rerun(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
     """Preview a restore once more: same source, policies, options and decisions."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = rerun_params(queries.find_restore(found.pk))
-        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+        start_and_wait(
+            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+        )
 
 
 def approve(
@@ -310,10 +346,16 @@ def remove_twin(
     """Preview removing the second object that a lost answer made. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = twin_params(queries.find_restore(found.pk), twin.strip())
-        start_and_wait("restore.preview", session, params=params, wait=wait, extra=_previewed)
+        start_and_wait(
+            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+        )
 
 
-def show(restore: RestoreArgument) -> None:
+def show(
+    restore: RestoreArgument,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Also the policies that stay as they are.")] = False,
+) -> None:
     """Show a restore: what was planned for every policy, and how it ended."""
     with in_tenant_of(Restore, restore, noun="restore") as (_, row):
         found = queries.find_restore(row.pk)
@@ -322,7 +364,12 @@ def show(restore: RestoreArgument) -> None:
             print_object({**facts, "items": list(_items(found))})
             return
         print_object(facts)
-        print_rows(_items(found), columns=_ITEM_COLUMNS, empty="It has not been previewed yet.")
+        items = list(_items(found))
+        shown = [item for item in items if all_ or item["action"] != Action.UNCHANGED.value]
+        if shown or not items:
+            print_rows(shown, columns=_ITEM_COLUMNS, empty="It has not been previewed yet.")
+        if len(shown) < len(items):
+            note(f"{len(items) - len(shown)} unchanged are not listed: add --all.")
 
 
 def _items(restore: Restore) -> Iterator[dict[str, Json]]:
@@ -334,5 +381,6 @@ def _items(restore: Restore) -> Iterator[dict[str, Json]]:
             **facts,
             "type": item.type_key,
             "message": said,
+            "why": " ".join(str(reason["message"]) for reason in item.reasons),
             "ended_at": ended.isoformat() if ended else None,
         }

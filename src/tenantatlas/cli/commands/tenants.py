@@ -10,7 +10,7 @@ import typer
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.cli.files import read_secret_file, read_text_file
-from tenantatlas.cli.output import note, print_object, print_rows, wants_json
+from tenantatlas.cli.output import note, print_object, print_of_start, print_rows
 from tenantatlas.cli.session import Session, acting_user, in_tenant
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.core.errors import InputError
@@ -366,7 +366,6 @@ def _report_of(run: OperationRun) -> dict[str, Json]:
     report = latest_report(run.tenant)
     if report is None or report.run_id != run.pk:
         return {}
-    if not wants_json():
-        for row in report.rows:
-            note(f"{row['state']:<9} {row['permission']:<55} {row['for']}")
+    for row in report.rows:
+        print_of_start(f"{row['state']:<9} {row['permission']:<55} {row['for']}")
     return {"organization": report.organization, "permissions": report.rows}
