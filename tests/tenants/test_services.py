@@ -184,7 +184,9 @@ def test_settings_of_a_tenant_are_for_its_owners(cast):
     ):
         with pytest.raises(NotAllowed) as caught:
             change()
-        assert caught.value.details["capability"] in caught.value.message
+        lacking = Capability(caught.value.details["capability"])
+        assert lacking.words in caught.value.message
+        assert lacking in caught.value.hint
 
 
 def test_a_stranger_finds_nothing_whatever_they_ask(cast):

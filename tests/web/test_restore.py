@@ -201,7 +201,7 @@ class TestWhoMay:
     def test_a_reader_takes_no_step(self, lost, ana, olu, step):
         draft_of(ana, lost)
         here = f"{RESTORE}{Restore.objects.get().pk}/{step}/"
-        assert "restore.preview" in text(page(olu.get(here), 403))
+        assert "the right to preview restores" in text(page(olu.get(here), 403))
         page(olu.post(here, {"scope": "all", "existing": "update"}), 403)
 
     def test_what_lacks_a_permission_is_marked_before_the_preview(self, lost, world, ana):
