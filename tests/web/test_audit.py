@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from tenantatlas.audit.services import record_event
 from tenantatlas.core.json import loads
 from tenantatlas.web.pages import audit as page_of_audit
 from tests.cast import Cast
+from tests.simulated import World
 
 from .conftest import client_of
 from .reading import following, main, page, text
@@ -23,7 +25,7 @@ HERE = "/t/contoso/audit/"
 DAY = 86_400
 
 
-def write(cast: Cast, number: int, *, tenant: bool = True, **changes: str) -> None:
+def write(cast: Cast, number: int, *, tenant: bool = True, **changes: Any) -> None:
     for place in range(number):
         record_event(
             **{
@@ -131,3 +133,21 @@ def test_the_installs_own_trail_is_for_its_owners(olu: Client, cast: Cast):
     page(olu.get("/audit/"), 403)
     page(olu.post("/audit/verify/"), 403)
     assert not audit_entries(None).filter(tenant_id=cast.contoso.pk).exists()
+
+
+def test_what_an_entry_is_about_is_a_link_where_there_is_a_page_of_it(world: World):
+    run = world.work("inventory.sync", types=["configurationPolicies"])
+    write(world.cast, 1, action="set.kept", subject="set 999")
+    shown = main(page(client_of(world.cast.olu).get(HERE)))
+    assert f'<a href="/t/contoso/runs/{run.pk}/">Run #{run.pk}</a>' in shown
+    assert "Run started: Synchronise inventory" in text(shown)
+    assert "Set #999" in text(shown)
+    assert "/backup-sets/999/" not in shown
+
+
+def test_the_page_says_how_far_back_it_looks_and_folds_what_is_long(olu: Client, cast: Cast):
+    write(cast, 1, details={"params": {"types": []}})
+    shown = main(page(olu.get(HERE)))
+    assert "Shown are the last 30 days" in text(shown)
+    assert "1 detail of entry" in text(shown)
+    assert "Shown are the last" not in text(main(page(olu.get(f"{HERE}?from=2020-01-01"))))

@@ -11,14 +11,17 @@ from django.db.models import Case, Count, IntegerField, Max, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce
 
 from tenantatlas.accounts.models import User
-from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus
+from tenantatlas.backups.models import IMPORTED, BackupSet, SetStatus, Upload
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
+from tenantatlas.drift.models import Finding
 from tenantatlas.drift.queries import open_by_tenant
 from tenantatlas.inventory.models import Policy, Presence
+from tenantatlas.restore.models import Restore
 from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.queries import doing
+from tenantatlas.schedules.models import Schedule
 from tenantatlas.tenants.models import Connection, PermissionReport, Tenant
 from tenantatlas.tenants.permissions import Need, missing_in
 from tenantatlas.tenants.queries import tenants_of
@@ -128,6 +131,43 @@ def _missing_by_tenant(ids: Sequence[int]) -> dict[int, int]:
 def missing_count(report: PermissionReport) -> int:
     """How many permissions are missing, to read or to restore."""
     return len(missing_in(report, Need.READ, Need.RESTORE, Need.LOOK_UP))
+
+
+# ── What the audit trail is about ─────────────────────────────────────────────────────────────────────────
+
+#: What an entry of the trail may be about, and the name of the page that shows it.
+PAGES = {
+    "run": "run_detail",
+    "set": "set_detail",
+    "policy": "policy_detail",
+    "finding": "finding_detail",
+    "schedule": "schedule_detail",
+    "restore": "restore_detail",
+    "upload": "import_preview",
+}
+
+
+def pages_of(subjects: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Those of the (kind, number) that the tenant in scope still has a page of; one query for all."""
+    asked: dict[str, set[int]] = {}
+    for kind, number in subjects:
+        asked.setdefault(kind, set()).add(number)
+    if not asked:
+        return set()
+    rows: dict[str, QuerySet[Any]] = {
+        "run": OperationRun.objects.all(),
+        "set": BackupSet.objects.exclude(status=SetStatus.DELETED),
+        "policy": Policy.objects.all(),
+        "finding": Finding.objects.all(),
+        "schedule": Schedule.objects.all(),
+        "restore": Restore.objects.all(),
+        "upload": Upload.objects.all(),
+    }
+    found = [
+        rows[kind].filter(pk__in=numbers).order_by().annotate(kind=Value(kind)).values_list("kind", "pk")
+        for kind, numbers in asked.items()
+    ]
+    return set(found[0].union(*found[1:], all=True))
 
 
 # ── One tenant's dashboard ────────────────────────────────────────────────────────────────────────────────

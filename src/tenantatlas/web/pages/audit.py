@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.contrib import messages
@@ -13,15 +15,21 @@ from tenantatlas.audit.models import AuditEntry
 from tenantatlas.audit.queries import ENTRY_FACTS, AuditFilters, audit_entries, entry_facts, verify_newest
 from tenantatlas.core import clock
 from tenantatlas.core.json import Json
+from tenantatlas.runs.registry import label_of
 from tenantatlas.tenants.queries import require_install_owner
 from tenantatlas.web import filters
 from tenantatlas.web.exports import export_response
+from tenantatlas.web.queries import PAGES, pages_of
 from tenantatlas.web.requests import PersonRequest, TenantRequest
 
 SHOWN = 50
 #: As many entries are verified while a person waits; the command verifies all.
 VERIFIED = 10_000
 DAYS = 30
+#: As many plain details stand on the page itself.
+_INLINE = 3
+#: How the trail names what it is about.
+_SUBJECT = re.compile(rf"(?P<kind>{'|'.join(PAGES)})[ /](?P<number>[0-9]{{1,15}})")
 _DAY = timedelta(days=1)
 
 
@@ -77,26 +85,43 @@ def _page(
     before = filters.number(request, "before")
     rows = list((found.filter(sequence__lt=before) if before else found)[: SHOWN + 1])
     context |= {
-        "rows": [_row(entry) for entry in rows[:SHOWN]],
+        "rows": _rows(rows[:SHOWN], chain),
         "older": rows[SHOWN - 1].sequence if len(rows) > SHOWN else 0,
         "newer": bool(before),
         "asked": asked,
         "since": since,
         "until": until,
+        "days": 0 if request.GET.get("from") else DAYS,
         "verified": f"{VERIFIED:,}",
         "narrowed": bool(asked.who or asked.what or asked.subject or until or request.GET.get("from")),
     }
     return render(request, "web/audit/list.html", context)
 
 
-def _row(entry: AuditEntry) -> dict[str, Json]:
+def _rows(entries: Sequence[AuditEntry], chain: int | None) -> list[dict[str, Json]]:
+    """The entries as they are shown; what each is about leads to its page, where the tenant has one still."""
+    named = {entry.sequence: _SUBJECT.fullmatch(entry.subject) for entry in entries if chain is not None}
+    there = pages_of((found["kind"], int(found["number"])) for found in named.values() if found)
+    return [_row(entry, named.get(entry.sequence), there) for entry in entries]
+
+
+def _row(
+    entry: AuditEntry, named: re.Match[str] | None, there: Collection[tuple[str, int]]
+) -> dict[str, Json]:
+    kind, number = (named["kind"], int(named["number"])) if named else ("", 0)
+    what, _, operation = entry.action.partition(":")
+    details = sorted(entry.details.items()) if isinstance(entry.details, dict) else []
     return {
+        "about": f"{kind.capitalize()} #{number}" if named else entry.subject,
+        "page": PAGES[kind] if (kind, number) in there else "",
+        "number": number,
+        "what": f"{what.replace('.', ' ').capitalize()}: {label_of(operation)}" if operation else "",
+        "folded": len(details) > _INLINE or any(isinstance(value, dict | list) for _, value in details),
         "sequence": entry.sequence,
         "at": entry.at,
         "who": entry.actor_name,
         "action": entry.action,
-        "subject": entry.subject,
-        "details": sorted(entry.details.items()) if isinstance(entry.details, dict) else (),
+        "details": details,
         "digest": entry.digest,
     }
 
