@@ -98,7 +98,7 @@ class TestMembers:
     def test_an_owner_adds_a_member(self, otto: Client, cast: Cast):
         form = {"email": cast.eve.email, "role": "operator", "grant": ["restore.execute", "tenant.manage"]}
         shown = text(following(otto, otto.post("/t/contoso/members/grant/", form)))
-        assert "eve@fabrikam.example is operator now" in shown
+        assert "eve@fabrikam.example is an operator now" in shown
         held = capabilities_of(cast.eve, cast.contoso)
         assert Capability.RESTORE_EXECUTE in held
         assert Capability.TENANT_MANAGE not in held, "only what may be granted is"

@@ -8,6 +8,7 @@ from django.test import Client, override_settings
 from tenantatlas.accounts.models import Session, User
 from tenantatlas.audit.queries import audit_entries
 from tenantatlas.tenants import people
+from tenantatlas.web.words import browser_words
 from tests.cast import Cast
 from tests.factories import PASSWORD
 
@@ -217,3 +218,22 @@ class TestGuessing:
             other = Client(headers={"x-forwarded-for": "192.0.2.7, 192.0.2.8"})
             assert sign_in(other, cast.ana.email).status_code == 302
         assert last_entry().details == {"address": "192.0.2.8"}
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36", "Chromium on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/120.0 Safari/537.36 Edg/120.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14_1) Version/17.1 Safari/605.1", "Safari on macOS"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) CriOS/119.0 Safari/604.1",
+            "Chrome on iPhone",
+        ),
+        ("Firefox/140", "Firefox"),
+        ("curl/8.5", "curl/8.5"),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_called_what_people_call_it(agent: str, words: str):
+    assert browser_words(agent) == words

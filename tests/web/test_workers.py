@@ -31,7 +31,7 @@ class TestPage:
     def test_members_see_their_tenants_part(self, waiting, olu, world):
         world.start("directory_groups.sync")
         shown = text(page(olu.get("/t/contoso/worker/")))
-        assert "Running 0 Ready to start 1 Put aside 1" in shown
+        assert "Running 0 Ready to start 1 Waiting for something 1" in shown
         assert f"Synchronise inventory #{waiting.pk} in 9 min" in shown
         assert "No worker is alive" in shown
         assert "The whole install" not in shown

@@ -30,7 +30,7 @@ class Times:
         if self.style == "utc":
             return f"{self._day(moment, UTC)}, {self._clock(moment, UTC)} UTC"
         if self.style == "local":
-            return f"{self._day(moment, self._here)}, {self._clock(moment, self._here)}"
+            return self.minute(moment)
         return ago(moment, clock.now()) or self._day(moment, self._here)
 
     def exact(self, moment: datetime) -> str:
@@ -42,6 +42,10 @@ class Times:
         if moment.astimezone(self._here).date() != moment.astimezone(UTC).date():
             there = f"{self._day(moment, UTC)}, {there}"
         return f"{here} ({there})"
+
+    def minute(self, moment: datetime) -> str:
+        """To the minute, in the person's zone: 23 Nov 2026, 09:50."""
+        return f"{self._day(moment, self._here)}, {self._clock(moment, self._here)}"
 
     @property
     def _here(self) -> tzinfo:

@@ -96,6 +96,36 @@ _PLATFORMS = {
     "none": "All platforms",
 }
 
+#: What a part of the browser's own words tells; the first that is there counts, as most name others too.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "SamsungBrowser/": "Samsung Internet",
+    "Firefox/": "Firefox",
+    "FxiOS/": "Firefox",
+    "CriOS/": "Chrome",
+    "HeadlessChrome/": "Chromium",
+    "Chromium/": "Chromium",
+    "Chrome/": "Chrome",
+    "Safari/": "Safari",
+}
+_SYSTEMS = {
+    "Windows": "Windows",
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "CrOS": "ChromeOS",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}
+
+
+def browser_words(agent: str) -> str:
+    """Which browser on which system, as far as its own words tell; those words where they do not."""
+    browser = next((name for part, name in _BROWSERS.items() if part in agent), "")
+    system = next((name for part, name in _SYSTEMS.items() if part in agent), "")
+    return f"{browser} on {system}" if browser and system else browser or agent
+
 
 def platform_words(word: str) -> str:
     """What people call a platform; Graph's own word where we know no better one."""

@@ -138,6 +138,7 @@ def _part(request: TenantRequest, found: BackupSet, detail: queries.SetDetail, t
         entries = entries.filter(version__name__icontains=search)
     return {
         "empty_types": [row for row in detail.types if row.status == ReadStatus.COMPLETE and not row.listed],
+        "all_complete": all(row.status == ReadStatus.COMPLETE for row in detail.types),
         "page": filters.page_of(request, entries, ENTRIES_PER_PAGE),
         "search": search,
     }

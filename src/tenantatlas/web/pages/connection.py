@@ -165,7 +165,7 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
             Problem(
                 tone="neutral",
                 what=f"{len(unneeded)} granted but not needed: {', '.join(unneeded[:8])}.",
-                next_step="Remove them from the app: what it cannot do, nobody can do through it.",
+                next_step="Remove them from the app: a permission that it does not hold cannot be misused.",
             )
         )
     return found

@@ -37,7 +37,7 @@ def overview(request: PersonRequest) -> HttpResponseBase:
         return file
     page = filters.page_of(request, found, TENANTS_PER_PAGE)
     context = {
-        "title": "All tenants",
+        "title": "Overview",
         "section": "overview",
         "page": page,
         "rows": glances(page.object_list),

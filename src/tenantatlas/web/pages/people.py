@@ -148,7 +148,7 @@ def member_grant(request: TenantRequest) -> Answer:
         )
     except (InputError, NotFound, Conflict) as error:
         return _refuse(request, error, given)
-    messages.success(request, f"{membership.user.email} is {membership.get_role_display().lower()} now.")
+    messages.success(request, f"{membership.user.email} is {_a(membership.get_role_display().lower())} now.")
     return redirect("member_list", slug=request.tenant.slug)
 
 
@@ -164,6 +164,10 @@ def member_revoke(request: TenantRequest, user_id: int) -> HttpResponse:
     if member.user_id == request.user.pk:
         return redirect("home")
     return redirect("member_list", slug=request.tenant.slug)
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _role(name: str) -> Role:

@@ -78,6 +78,18 @@ def platform_words(word: str) -> str:
 
 
 @register.filter
+def browser_words(agent: str) -> str:
+    """Which browser on which system."""
+    return words.browser_words(agent)
+
+
+@register.simple_tag(takes_context=True)
+def moment_words(context: template.Context, value: datetime) -> str:
+    """A time in words alone, for where no element may stand: the choices of a list."""
+    return times_of(context.get("request")).minute(value)
+
+
+@register.filter
 def took(work: OperationRun | RunItem) -> str:
     """How long a run or an item took; a dash while that is not known."""
     if work.started_at is None or work.ended_at is None:
