@@ -24,6 +24,7 @@ from tenantatlas.tenants.registration import permissions_for
 from tenantatlas.tenants.scope import tenant_scope
 from tenantatlas.web.pages import tenants
 from tests.canary import secret
+from tests.schedules.making import make_schedule
 from tests.simulated import World, catalog_body
 from tests.tenants.certificates import certificate_pem, key_pem, rsa_key
 
@@ -83,8 +84,17 @@ def test_from_nothing_to_the_first_backup(world: World, otto: Client) -> None:
     post(otto, f"{SETUP}start/", step="backup")
     work_all()
 
-    last = text(main(page(otto.get(f"{SETUP}?step=backup"))))
-    assert "Adatum is connected, checked and backed up" in last
+    end = page(otto.get(f"{SETUP}?step=backup"))
+    assert "Adatum is connected, checked and backed up" in text(main(end))
+    assert re.search(r"RBAC group</a>\s*<span[^>]*>\(skipped\)", end)
+    nightly = "/t/adatum/schedules/new/?operation=backup_set.capture&amp;name=Nightly+backup"
+    assert f'href="{nightly}"' in main(end)
+    assert f'href="{nightly}"' in main(page(otto.get("/t/adatum/")))
+    assert f'href="{nightly}"' in main(page(otto.get("/t/adatum/schedules/")))
+    form = page(otto.get(html.unescape(nightly)))
+    assert 'value="Nightly backup"' in element(form, "name")
+    make_schedule(Tenant.objects.get(slug="adatum"), world.cast.otto, operation="backup_set.capture")
+    assert nightly not in page(otto.get(f"{SETUP}?step=backup"))
     with tenant_scope(Tenant.objects.get(slug="adatum")):
         row = Connection.objects.get()
         assert (row.kind, row.client_id) == ("certificate", APP)

@@ -125,6 +125,11 @@ def following_slot(schedule: Schedule, *, at: datetime) -> Slot | None:
     return next(iter(next_slots(schedule.cadence, after=at, number=1)), None)
 
 
+def backups_are_scheduled() -> bool:
+    """Whether a schedule of the tenant in scope takes backups, on or paused."""
+    return Schedule.objects.filter(operation=CAPTURE, archived_at=None).exists()
+
+
 def next_due(*, number: int, at: datetime | None = None) -> list[tuple[Schedule, Slot]]:
     """What comes next in the tenant in scope, soonest first."""
     moment = at or clock.now()

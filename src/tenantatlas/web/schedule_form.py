@@ -6,8 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from tenantatlas.core.errors import AtlasError, InputError
 from tenantatlas.core.json import Json
@@ -23,6 +25,7 @@ from tenantatlas.schedules.due import (
     next_slots,
 )
 from tenantatlas.schedules.models import Missed, Tell
+from tenantatlas.schedules.queries import CAPTURE
 from tenantatlas.schedules.services import Wanted, read_cadence
 
 from .problems import Problem
@@ -93,11 +96,18 @@ def _text(value: Json) -> str:
     return "yes" if value is True else "" if value is None or value is False else str(value)
 
 
-def blank(zone: str) -> QueryDict:
-    """The form before anything is decided, in the person's own zone."""
+def nightly_address(slug: str) -> str:
+    """The form of a new schedule, filled in for a backup every night."""
+    query = urlencode({"operation": CAPTURE, "name": "Nightly backup"})
+    return f"{reverse('schedule_new', kwargs={'slug': slug})}?{query}"
+
+
+def blank(zone: str, *, name: str = "") -> QueryDict:
+    """The form before anything is decided, in the person's own zone; a name may be proposed."""
     data = QueryDict(mutable=True)
     data.update(
         {
+            "name": name,
             "kind": CadenceKind.DAILY.value,
             "at": "02:00",
             "zone": zone,

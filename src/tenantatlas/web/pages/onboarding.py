@@ -20,6 +20,7 @@ from tenantatlas.core.errors import Conflict, InputError, SignInFailed, Unavaila
 from tenantatlas.runs.lifecycle import Outcome, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.services import start_run, worker_alive
+from tenantatlas.schedules.queries import backups_are_scheduled
 from tenantatlas.tenants.correcting import correct_tenant, id_is_fixed
 from tenantatlas.tenants.models import PermissionReport, Purpose, Tenant
 from tenantatlas.tenants.onboarding import discard_tenant
@@ -60,6 +61,7 @@ def setup(request: TenantRequest) -> HttpResponse:
     )
     if step == "app" and not (done["app"] and done["check"]):
         return registration_page(request, Purpose.READER, more=_frame(request, step, done))
+    finished = all(done[name] for name in STEPS if name != "group")
     runs = [latest.get(key) for key in OPERATIONS.get(step, ())]
     context: dict[str, Any] = {
         **_frame(request, step, done),
@@ -67,7 +69,8 @@ def setup(request: TenantRequest) -> HttpResponse:
         "draft": not done["app"],
         "runs": runs,
         "open_runs": any(run is not None and run.is_open for run in runs),
-        "finished": all(done[name] for name in STEPS if name != "group"),
+        "finished": finished,
+        "unscheduled": finished and step == "backup" and not backups_are_scheduled(),
         "unreached": _may_be_elsewhere(runs),
         "worker": worker_alive(),
         **_of_step(step)(request, apps),
@@ -107,10 +110,17 @@ def _steps(tenant: Tenant, current: str, done: dict[str, bool]) -> list[Step]:
         Step(
             name=words,
             url=_address(tenant, name) if done["app"] or name in ("tenant", "app") else "",
-            state="current" if name == current else "done" if done[name] else "to come",
+            state="current" if name == current else _state(name, done),
         )
         for name, words in STEPS.items()
     ]
+
+
+def _state(name: str, done: dict[str, bool]) -> str:
+    """A step that may be left out is skipped once one behind it is done."""
+    if done[name]:
+        return "done"
+    return "skipped" if name == "group" and (done["sync"] or done["backup"]) else "to come"
 
 
 def _address(tenant: Tenant, step: str) -> str:

@@ -126,9 +126,8 @@ def schedule_new(request: TenantRequest) -> HttpResponse:
     def save(wanted: services.Wanted) -> Schedule:
         return services.add_schedule(request.tenant, wanted, actor=request.user)
 
-    return _edit(
-        request, operation, schedule_form.blank(times_of(request).zone), save, {"title": "New schedule"}
-    )
+    filled = schedule_form.blank(times_of(request).zone, name=filters.text(request, "name"))
+    return _edit(request, operation, filled, save, {"title": "New schedule"})
 
 
 @require_http_methods(["GET", "POST"])

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.schedules.due import find_zone
 from tenantatlas.schedules.models import ScheduleSlot
+from tenantatlas.web import schedule_form
 from tenantatlas.web.times import times_of
 
 from .atlas import NOTHING
@@ -41,3 +42,9 @@ def may_retry(slot: Any) -> bool:
     if not isinstance(slot, ScheduleSlot):
         return False
     return slot.run is None or (not slot.run.is_open and slot.run.outcome != Outcome.SUCCEEDED)
+
+
+@register.simple_tag
+def nightly_address(slug: str) -> str:
+    """The form of a new schedule, filled in for a backup every night."""
+    return schedule_form.nightly_address(slug)
