@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tenantatlas.core.json import Json
@@ -32,10 +33,11 @@ def assignments_in(body: Json) -> list[Assigned]:
     filters = {str(target[_FILTER]) for target in targets if target.get(_FILTER) not in (None, NO_FILTER)}
     known = Policy.objects.filter(type_key="assignmentFilters", graph_id__in=filters) if filters else ()
     names = {policy.graph_id: policy.name for policy in known}
-    return [_assigned(target, groups, names) for target in targets]
+    return [assigned(target, groups, names) for target in targets]
 
 
-def _assigned(target: dict[str, Json], groups: dict[str, str], filters: dict[str, str]) -> Assigned:
+def assigned(target: Mapping[str, Json], groups: Mapping[str, str], filters: Mapping[str, str]) -> Assigned:
+    """One assignment by its target, with the names of groups and filters by id."""
     kind = str(target.get("@odata.type", ""))
     group = str(target.get("groupId") or "")
     name = _audience(kind) or groups.get(group, group) or kind.rpartition(".")[2]

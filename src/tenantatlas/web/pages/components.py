@@ -56,6 +56,7 @@ def components(request: PersonRequest) -> HttpResponse:
         "platforms": PLATFORMS,
         "asked": {"platform": filters.chosen(request, "platform", dict(PLATFORMS))},
         "differences": DIFFERENCES,
+        "names": {},
         "problems": PROBLEMS,
         "long_name": LONG_NAME,
         "page": filters.page_of(request, list(range(60)), 20),

@@ -21,6 +21,7 @@ from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.queries import does, doing
 from tenantatlas.web import filters
+from tenantatlas.web.differing import names_in
 from tenantatlas.web.exports import export_response
 from tenantatlas.web.requests import TenantRequest, require
 
@@ -165,6 +166,7 @@ def drift_report(request: TenantRequest, run_id: int) -> HttpResponse:
         "run": run,
         "page": page,
         "rows": [(one, queries.state_of(one)) for one in page.object_list],
+        "names": names_in(each for one in page.object_list for each in one.differences),
         "total": len(severities),
         "severities": [
             (each.value, each.label, severities.count(each.value))

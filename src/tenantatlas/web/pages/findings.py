@@ -18,6 +18,7 @@ from tenantatlas.drift.models import Finding, FindingKind, FindingState, Ignored
 from tenantatlas.inventory.models import Policy, Presence
 from tenantatlas.restore.params import PreviewParams
 from tenantatlas.restore.services import save_draft
+from tenantatlas.web.differing import names_in
 from tenantatlas.web.requests import TenantRequest, require
 
 DAYS = 30
@@ -35,6 +36,7 @@ def finding_detail(request: TenantRequest, finding_id: int) -> HttpResponse:
         "section": "drift",
         "finding": finding,
         "state": state,
+        "names": names_in(finding.differences),
         "open": state != FindingState.RESOLVED,
         "policy": _policy_of(finding),
         "sightings": finding.sightings.order_by("-run_id")[:SIGHTINGS],

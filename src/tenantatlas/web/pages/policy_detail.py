@@ -25,11 +25,12 @@ from tenantatlas.drift.queries import findings_of_policy, state_of
 from tenantatlas.inventory.models import Policy
 from tenantatlas.inventory.queries import scope_tag_names
 from tenantatlas.policies.canonical import compose
-from tenantatlas.policies.diff import Difference, Setting, settings_of
+from tenantatlas.policies.diff import Difference, settings_of
 from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.web import filters
 from tenantatlas.web.assigning import assignments_in
+from tenantatlas.web.differing import Readable, names_in, readable_settings
 from tenantatlas.web.requests import TenantRequest, require
 
 from .policies import WORD_OF
@@ -103,7 +104,9 @@ def _overview(version: PolicyVersion) -> dict[str, Json]:
         body = compose(policy_type, load_document(version))
     except StorageFailed as error:
         return {"damaged": error.message}
-    rows = sorted(settings_of(policy_type, body), key=lambda setting: _section(setting).casefold())
+    settings = settings_of(policy_type, body)
+    told = readable_settings(settings, names_in(settings))
+    rows = sorted(told, key=lambda setting: _section(setting).casefold())
     return {
         "sections": [(name, list(group)) for name, group in groupby(rows, key=_section)],
         "assignments": assignments_in(body),
@@ -111,7 +114,7 @@ def _overview(version: PolicyVersion) -> dict[str, Json]:
     }
 
 
-def _section(setting: Setting | Difference) -> str:
+def _section(setting: Readable | Difference) -> str:
     head, slash, _ = setting.label.partition(" / ")
     return head if slash else "General"
 
@@ -170,6 +173,7 @@ def policy_diff(request: TenantRequest, policy_id: int) -> HttpResponse:
         "policy": policy,
         "diff": diff,
         "sections": [(name, list(group)) for name, group in groupby(rows, key=_section)],
+        "names": names_in(rows),
         "view": view,
         "bodies": [queries.shown_body(each) for each in (before, after)] if view == "json" else (),
     }

@@ -21,6 +21,7 @@ from tenantatlas.runs.lifecycle import RunStatus, Trigger
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.progress import progress
 from tenantatlas.web import filters
+from tenantatlas.web.differing import names_in
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
 from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
@@ -158,12 +159,14 @@ def _plan(request: TenantRequest, restore: Restore) -> dict[str, Json]:
     asked = filters.chosen(request, "action", counts, next(iter(counts), ""))
     rows = queries.planned_items(restore).filter(action=asked)
     page = filters.page_of(request, rows, ITEMS_PER_PAGE)
+    shown = list(_rows(restore, page.object_list))
     return {
         "previewed": True,
         "counts": counts.items(),
         "asked": asked,
         "page": page,
-        "rows": list(_rows(restore, page.object_list)),
+        "rows": shown,
+        "names": names_in(each for row in shown for each in row.differences),
         "writing": sum(counts.get(action, 0) for action in WRITING),
         "expired": has_expired(restore),
     }

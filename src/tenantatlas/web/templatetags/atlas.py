@@ -22,7 +22,7 @@ from tenantatlas.runs.lifecycle import RunStatus
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.progress import is_silent, progress
 from tenantatlas.runs.registry import label_of
-from tenantatlas.web import filters, personal, words
+from tenantatlas.web import differing, filters, personal, words
 from tenantatlas.web.requests import why_not
 from tenantatlas.web.tables import columns_of, hiding
 from tenantatlas.web.times import HOUR, MINUTE, times_of
@@ -284,6 +284,12 @@ def short(value: str, length: int = 12) -> str:
 def get(mapping: dict[str, Any], key: str) -> Any:
     """One value of a mapping whose key is in a variable."""
     return mapping.get(key, "") if mapping else ""
+
+
+@register.filter
+def in_words(differences: Iterable[Any], names: differing.Names) -> list[differing.Readable]:
+    """Differences as people read them; `names` are those of `differing.names_in`."""
+    return differing.readable(differences, names)
 
 
 @register.filter
