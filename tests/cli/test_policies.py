@@ -168,6 +168,31 @@ def test_a_stranger_finds_no_set(tenantatlas, backup_set: BackupSet) -> None:
     assert result.err.replace(str(backup_set.pk), "N") == never.err.replace("999999", "N")
 
 
+def test_an_export_into_no_folder_is_refused_before_anything_is_started(
+    command, backup_set: BackupSet, tmp_path: Path
+) -> None:
+    before = OperationRun.objects.count()
+
+    code, objects, err = command(
+        "backups", "export", str(backup_set.pk), "--output", tmp_path / "no" / "x.zip"
+    )
+
+    assert (code, objects) == (2, [])
+    assert "There is no folder" in err
+    assert OperationRun.objects.count() == before
+
+
+def test_the_hint_names_the_command_that_lists_the_numbers(command, backup_set: BackupSet) -> None:
+    assert backup_set
+    for arguments, lists in (
+        (("backups", "show", "999"), "tenantatlas backups list"),
+        (("runs", "show", "999"), "tenantatlas runs list"),
+        (("restore", "show", "999"), "tenantatlas restore list"),
+    ):
+        code, _, err = command(*arguments)
+        assert (code, lists in err) == (5, True), err
+
+
 def test_a_set_is_verified_and_exported(command, backup_set: BackupSet, tmp_path: Path) -> None:
     number, path = str(backup_set.pk), tmp_path / "set.zip"
     assert command("backups", "verify", number)[0] == 0
@@ -177,7 +202,7 @@ def test_a_set_is_verified_and_exported(command, backup_set: BackupSet, tmp_path
     assert (code, start["file"], start["bytes"]) == (0, str(path), path.stat().st_size)
     assert "manifest.json" in zipfile.ZipFile(path).namelist()
     assert command("backups", "export", number, "--output", path)[0] == 6
-    assert command("backups", "export", number, "--output", tmp_path / "none" / "set.zip")[0] == 7
+    assert command("backups", "export", number, "--output", tmp_path / "none" / "set.zip")[0] == 2
     assert sorted(file.name for file in tmp_path.iterdir()) == ["set.zip"]
 
 

@@ -50,6 +50,15 @@ def test_a_tenant_is_added_listed_and_shown(add, tenantatlas):
         assert CANARY not in result.out + result.err
 
 
+def test_a_microsoft_tenant_that_is_connected_already_is_named(add):
+    assert "warning" not in add().err
+
+    again = add(slug="adatum-two")
+
+    assert again.code == 0
+    assert "connected as adatum too" in again.err
+
+
 def test_people_read_a_table(add, tenantatlas):
     assert add().out == "adatum is connected.\n"
     assert tenantatlas("tenants", "list").out.splitlines()[0].split() == [

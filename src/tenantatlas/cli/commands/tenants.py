@@ -98,6 +98,12 @@ def add(  # noqa: PLR0913 - the options of the command are its arguments
     )
     tenant = services.add_tenant(new, actor=actor)
     print_object(_facts(tenant), text=f"{tenant.slug} is connected.")
+    same = [each.slug for each in tenants_of(actor) if each.tenant_guid == tenant.tenant_guid != ""]
+    others = ", ".join(slug for slug in same if slug != tenant.slug)
+    if others:
+        note(
+            f"warning: this Microsoft tenant is connected as {others} too. They wait for each other's writes."
+        )
     note(f"See what the app is allowed with `tenantatlas tenants check {tenant.slug}`.")
 
 
