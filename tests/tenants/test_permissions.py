@@ -16,6 +16,7 @@ from tenantatlas.tenants.permissions import (
     check_sign_in,
     compare_permissions,
     missing_in,
+    missing_to_write,
     take_report,
 )
 from tenantatlas.tenants.queries import latest_report
@@ -90,7 +91,7 @@ class FakeClient:
         self.tid, self.roles, self.organization = tid, roles, organization
 
     def token_claims(self):
-        return {"tid": self.tid, "roles": self.roles}
+        return {"tid": self.tid} if self.roles is None else {"tid": self.tid, "roles": self.roles}
 
     def get(self, path, *, family):
         assert path.startswith("/v1.0/organization")
@@ -134,6 +135,21 @@ def test_a_separate_writer_is_what_restoring_uses(cast, clients):
 
     assert "DeviceManagementConfiguration.Read.All" in missing_in(report, Need.READ)
     assert "DeviceManagementConfiguration.ReadWrite.All" not in missing_in(report, Need.RESTORE)
+
+
+@pytest.mark.parametrize(
+    ("roles", "missing"),
+    [
+        ([], {"devices": ("DeviceManagementConfiguration.ReadWrite.All",)}),
+        (["DeviceManagementConfiguration.ReadWrite.All"], {}),
+        (None, {}),
+    ],
+    ids=["none", "all", "not told"],
+)
+def test_only_what_a_token_says_is_called_missing_to_write(cast, clients, roles, missing):
+    clients[Purpose.READER] = FakeClient(cast.contoso.tenant_guid, roles)
+
+    assert missing_to_write(cast.contoso, [policy_type()]) == missing
 
 
 def test_a_token_of_another_tenant_is_refused(cast, clients):

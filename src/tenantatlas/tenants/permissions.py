@@ -132,7 +132,7 @@ def missing_to_write(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, t
     """Policy type → the permissions that the app which writes lacks for it, asked of its token now.
 
     A token that is out already does not know what was granted since: before anything is called missing, a new
-    one is asked for.
+    one is asked for. Of a token that says nothing of roles nothing is missing: Graph decides.
     """
     wanted = tuple(types)
     found = _lacking(tenant, wanted)
@@ -144,7 +144,10 @@ def missing_to_write(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, t
 
 def _lacking(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, tuple[str, ...]]:
     purpose = Purpose.WRITER if connection_of(tenant, Purpose.WRITER) else Purpose.READER
-    roles = _roles(client_with(tenant, purpose), tenant)
+    client = client_with(tenant, purpose)
+    roles = _roles(client, tenant)
+    if _ROLE_CLAIM not in client.token_claims():
+        return {}
     lacking = {each.key: missing(roles, each, Access.WRITE) for each in types if each.writes}
     return {key: names for key, names in lacking.items() if names}
 
