@@ -100,7 +100,7 @@ def furnish(visit: Visit, site: Site, ids: dict[str, str]) -> list[str]:
     visit.open("backup-sets/")
     page.click("td.name a >> nth=-1")
     backup_set = page.url
-    page.click("main button:has-text('Export')")
+    page.click("main button:has-text('Make archive')")
     visit.await_end()
     archive = page.context.request.get(f"{backup_set.partition('?')[0]}download/").body()
     visit.open("backup-sets/import/")
