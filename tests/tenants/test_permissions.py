@@ -140,8 +140,8 @@ def test_a_separate_writer_is_what_restoring_uses(cast, clients):
 @pytest.mark.parametrize(
     ("roles", "missing"),
     [
-        ([], {"devices": ("DeviceManagementConfiguration.ReadWrite.All",)}),
-        (["DeviceManagementConfiguration.ReadWrite.All"], {}),
+        ([], {"devices": ("Device.ReadWrite.All",)}),
+        (["Device.ReadWrite.All"], {}),
         (None, {}),
     ],
     ids=["none", "all", "not told"],
