@@ -222,6 +222,22 @@ class TestWhoMay:
         assert "Nothing is left to write." in text(main(page(ana.get(review(restore)))))
 
 
+def test_findings_from_before_it_are_looked_for_again_from_its_page(lost, world, ana):
+    world.work("drift.generate", set=lost.pk)
+    restore = previewed(ana, world, lost)
+    execute(ana, restore)
+    world.clock.advance(60)
+    world.finish(OperationRun.objects.latest("pk"))
+    shown = page(ana.get(f"{RESTORE}{restore.pk}/"))
+    assert f'name="set" value="{lost.pk}"' in shown.split('id="outdated"')[1]
+    assert "Look for drift again" in text(shown)
+
+    world.clock.advance(60)
+    world.work("drift.generate", set=lost.pk)
+
+    assert "Look for drift again" not in text(page(ana.get(f"{RESTORE}{restore.pk}/")))
+
+
 def test_the_list_says_where_each_stands(lost, world, ana):
     assert 'data-empty="nothing"' in page(ana.get(RESTORE))
     restore = previewed(ana, world, lost)

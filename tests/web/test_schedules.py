@@ -138,13 +138,38 @@ def test_run_now_is_one_run_for_one_form(ana: Client, nightly: Schedule):
     assert OperationRun.objects.count() == 2
 
 
-def test_on_and_off_is_a_button_that_says_which(otto: Client, nightly: Schedule):
-    assert re.search(r'aria-pressed="true">On<span[^>]*>: Nightly', otto.get(LIST).content.decode())
+def test_it_is_paused_and_resumed_by_a_button_beside_its_state(otto: Client, nightly: Schedule):
+    assert "On Pause : Nightly" in text(otto.get(LIST))
     answer = otto.post(place(nightly, "switch/"), {"from": "list"})
     assert answer.headers["Location"] == LIST
-    assert re.search(r'aria-pressed="false">Off<span[^>]*>: Nightly', otto.get(LIST).content.decode())
+    assert "Paused Resume : Nightly" in text(otto.get(LIST))
+    assert "· Paused" in text(otto.get(place(nightly)))
     assert otto.post(place(nightly, "switch/")).headers["Location"] == place(nightly)
     assert Schedule.objects.get().is_on
+    assert "· On" in text(otto.get(place(nightly)))
+
+
+def test_what_is_asked_for_by_hand_is_in_its_history(ana: Client, world: World, nightly: Schedule):
+    ana.post(place(nightly, "run/"), {"nonce": "1"})
+    run = world.finish(newest_run())
+    page = text(ana.get(place(nightly)))
+    assert run.subject == "Nightly (check permissions), asked for now"
+    assert f"Asked for by hand Run #{run.pk} Succeeded" in page
+    assert f"Last outcome Succeeded run #{run.pk}" in page
+
+
+def test_what_it_works_on_is_said_by_name(otto: Client, world: World):
+    alpha = world.catalog_policy("Alpha")
+    world.work("inventory.sync", types=["configurationPolicies"])
+    capture = "backup_set.capture"
+    whole = make_schedule(world.tenant, world.cast.otto, operation=capture)
+    page = text(otto.get(place(whole)))
+    assert "What All policies" in page
+    assert "How often At least every 24 hours" in page
+    chosen = make_schedule(
+        world.tenant, world.cast.otto, name="Some", operation=capture, params={"policies": [alpha]}
+    )
+    assert "What Alpha" in text(otto.get(place(chosen)))
 
 
 def test_archive_restore_duplicate_delete(otto: Client, nightly: Schedule):

@@ -15,6 +15,7 @@ from tenantatlas.core.errors import NotFound
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Inventory
 from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.queries import doing
 
 from .models import Baseline, Finding, FindingKind, FindingState, IgnoredSetting, Severity
 
@@ -174,6 +175,13 @@ def baseline_of_tenant() -> Baseline | None:
 def set_after(moment: datetime) -> BackupSet | None:
     """The newest complete set that was begun after this moment: what could be accepted as a new baseline."""
     return set_list().filter(status=SetStatus.COMPLETE, created_at__gt=moment).first()
+
+
+def comparison_before(moment: datetime) -> OperationRun | None:
+    """The newest comparison of a set with the tenant, if it was begun before this moment."""
+    runs = OperationRun.objects.filter(doing("drift.generate"), context__has_key="set")
+    newest = runs.order_by("-pk").first()
+    return newest if newest is not None and newest.created_at < moment else None
 
 
 def two_inventories(selection: str) -> tuple[Inventory, ...]:

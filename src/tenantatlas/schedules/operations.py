@@ -14,7 +14,7 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.backups.models import BackupSet
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.runs.lifecycle import Outcome, Trigger
-from tenantatlas.runs.registry import Operation, get_operation, operation, params_from_json
+from tenantatlas.runs.registry import Operation, get_operation, label_of, operation, params_from_json
 from tenantatlas.runs.services import start_run
 from tenantatlas.tenants.scope import tenant_scope
 
@@ -107,6 +107,11 @@ class RunSlot(_OfASchedule):
 @operation(RUN_NOW, label="Scheduled run, asked for now", needs=Capability.SCHEDULE_RUN)
 class RunNow(_OfASchedule):
     """Does the work of a schedule once more, with the rights of who asks. Each request is another run."""
+
+    def subject(self, params: ScheduleRunParams, tenant: Tenant) -> str:  # noqa: ARG002 - the name says enough
+        """The schedule's name, what it does, and that somebody asked."""
+        work = label_of(params.operation)
+        return f"{params.name} ({work[:1].lower()}{work[1:]}), asked for now"
 
 
 @operation(RETRY, label="Scheduled run, again", needs=Capability.SCHEDULE_RUN)

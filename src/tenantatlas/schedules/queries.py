@@ -100,7 +100,7 @@ def find_schedule(number: int) -> Schedule:
 
 
 def schedule_rows(schedules: Iterable[Schedule], *, at: datetime | None = None) -> list[ScheduleRow]:
-    """The lines of these schedules of the tenant in scope. Three queries however many there are."""
+    """The lines of these schedules of the tenant in scope. Two queries however many there are."""
     shown, moment = list(schedules), at or clock.now()
     slots = _newest_slots(shown)
     late = {one.schedule.pk: one for one in late_schedules(at=moment)}
@@ -146,6 +146,12 @@ def slot_list(schedule: Schedule, *, state: str = "") -> QuerySet[ScheduleSlot]:
     return rows.order_by("-due_at", "-pk")
 
 
+def runs_asked_for(schedule: Schedule) -> QuerySet[OperationRun]:
+    """The runs of a schedule that people asked for, outside its times: newest first."""
+    rows = OperationRun.objects.filter(operation=RUN_NOW, params__schedule=schedule.pk)
+    return rows.order_by("-pk")
+
+
 def find_slot(schedule: Schedule, number: int) -> ScheduleSlot:
     """A slot of the schedule."""
     found = slot_list(schedule).filter(pk=number).select_related("run", "schedule", "tenant").first()
@@ -170,9 +176,7 @@ def _newest_slots(schedules: Sequence[Schedule]) -> dict[int, ScheduleSlot]:
     ids = Schedule.objects.filter(pk__in=[each.pk for each in schedules]).values_list(
         Subquery(newest), flat=True
     )
-    return {
-        slot.schedule_id: slot for slot in ScheduleSlot.objects.filter(pk__in=list(ids)).select_related("run")
-    }
+    return {slot.schedule_id: slot for slot in ScheduleSlot.objects.filter(pk__in=ids).select_related("run")}
 
 
 # ── Who is told ───────────────────────────────────────────────────────────────────────────────────────────

@@ -8,9 +8,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
+from tenantatlas.drift.queries import comparison_before
 from tenantatlas.restore import enablement, queries, undo
 from tenantatlas.restore.models import OPEN_STATUSES, Restore, RestoreStatus
 from tenantatlas.runs.lifecycle import ItemState
+from tenantatlas.runs.models import OperationRun
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest
 from tenantatlas.web.templatetags.atlas import state_words
@@ -62,8 +64,15 @@ def restore_detail(request: TenantRequest, restore_id: int) -> HttpResponse:
         "report_only": enablement.report_only(restore),
         "nothing_to_undo": undo.why_not_undone(restore),
         "followers": queries.followers(restore),
+        "outdated": _outdated(restore),
     }
     return render(request, "web/restore/detail.html", context)
+
+
+def _outdated(restore: Restore) -> OperationRun | None:
+    """The comparison that does not know of this restore yet: its findings are as they were before."""
+    run = restore.execute_run
+    return comparison_before(run.ended_at) if run is not None and run.ended_at else None
 
 
 def result_sentence(restore: Restore, items: list[queries.ShownItem]) -> str:

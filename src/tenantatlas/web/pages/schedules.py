@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -13,6 +13,8 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.json import Json
+from tenantatlas.inventory.models import Policy
+from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.registry import label_of
 from tenantatlas.schedules import queries, services
@@ -30,6 +32,7 @@ from tenantatlas.web.times import times_of
 from .runs import show_started
 
 PER_PAGE = 50
+RUNS_BY_HAND = 10
 COLUMNS = ("schedule", "name", "operation", "cadence", "zone", "state", "next", "last_outcome", "owner")
 STATES = (("on", "On"), ("paused", "Paused"), ("archived", "Archived"))
 
@@ -100,7 +103,8 @@ def schedule_detail(request: TenantRequest, schedule_id: int) -> HttpResponse:
         "section": "schedules",
         "schedule": schedule,
         "row": row,
-        "params": {name: value for name, value in schedule.params.items() if value},
+        "asks_for": asked_for(schedule),
+        "by_hand": queries.runs_asked_for(schedule)[:RUNS_BY_HAND],
         "times": schedule_form.times_of(schedule.cadence, after=clock.now()),
         "promise": queries.hours_in_words(schedule.promise_seconds),
         "page": filters.page_of(request, queries.slot_list(schedule, state=state), PER_PAGE),
@@ -112,6 +116,30 @@ def schedule_detail(request: TenantRequest, schedule_id: int) -> HttpResponse:
         "nonce": ids.fresh_id(),
     }
     return render(request, "web/schedules/detail.html", context)
+
+
+def asked_for(schedule: Schedule) -> list[str]:
+    """What its runs work on, in words: every type and policy by its name."""
+    given = {name: value for name, value in schedule.params.items() if value}
+    types, policies = given.pop("types", ()), given.pop("policies", ())
+    said = [_label_of_type(each) for each in types] + _policy_names(policies)
+    if not said and {"types", "policies"} & schedule.params.keys():
+        said = ["All policies"]
+    others = (f"{name.replace('_', ' ').capitalize()}: {_in_words(value)}" for name, value in given.items())
+    return [*said, *others]
+
+
+def _label_of_type(key: str) -> str:
+    return next((each.label for each in all_types() if each.key == key), key)
+
+
+def _policy_names(ids_: Sequence[str]) -> list[str]:
+    known = dict(Policy.objects.filter(graph_id__in=ids_).values_list("graph_id", "name")) if ids_ else {}
+    return [known.get(each) or each for each in ids_]
+
+
+def _in_words(value: Json) -> str:
+    return "yes" if value is True else str(value)
 
 
 # ── The editor ────────────────────────────────────────────────────────────────────────────────────────────
