@@ -48,4 +48,4 @@ def test_an_unknown_key_names_the_nearest():
     assert "configurationPolicies" in caught.value.hint
     with pytest.raises(InputError) as caught:
         registry.get_type("zzzzzzzz")
-    assert "List" in caught.value.hint
+    assert "tenantatlas types" in caught.value.hint
