@@ -39,7 +39,7 @@ GROUPS = {
 }
 #: How a tenant is restored: what the reader's app is registered for.
 RESTORES = {
-    "apart": "With a second app, the writer's (recommended)",
+    "apart": "With a writer app (recommended)",
     "never": "Not at all: back up only",
     "here": "With this app too",
 }
