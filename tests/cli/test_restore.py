@@ -12,7 +12,6 @@ from tenantatlas.cli import starts
 from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.dispatch import run_inline
-from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Status
 from tests.restore.test_plan import access_body
 from tests.simulated import CATALOG, World, group_target, world  # noqa: F401 - a fixture
@@ -359,20 +358,6 @@ def test_a_policy_made_since_the_preview_ends_in_a_conflict(command, backup_set:
 
     assert (code, done["outcome"]) == (6, "failed"), err
     assert "since the preview" in err
-
-
-def test_a_blocking_check_keeps_the_preview_from_starting(tenantatlas, backup_set: int) -> None:
-    """In a command and in `run`, as on the pages."""
-    words = ("--as", "otto@contoso.example", "-t", "contoso")
-    before = OperationRun.all_tenants.count()
-
-    for command in (
-        ("restore", "preview", "--set", str(backup_set), "--existing", "recreate"),
-        ("run", "restore.preview", "--param", f"set={backup_set}", "--param", "existing=recreate"),
-    ):
-        tenantatlas(*command, *words).failed(6, "does not allow deletes")
-
-    assert OperationRun.all_tenants.count() == before
 
 
 @pytest.mark.usefixtures("terminal")

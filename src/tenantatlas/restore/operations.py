@@ -35,7 +35,6 @@ from .services import (
     mark_executed,
     mark_executing,
     operation_of,
-    require_unblocked,
 )
 from .stored import load_plan, store_plan
 from .world import RestoreKind
@@ -62,10 +61,9 @@ class PreviewRestore(Operation[PreviewParams]):
             return f"{what} from {find_set(params.set).name}"
 
     def check(self, params: PreviewParams, tenant: Tenant) -> None:
-        """Refuse sets, versions and policies that are not there, and what a check calls blocking."""
+        """Refuse sets, versions and policies that are not there."""
         with tenant_scope(tenant):
             choose(params)
-            require_unblocked(tenant, params)
 
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """The restore first, then one item per policy."""

@@ -94,26 +94,10 @@ def blocking_checks(restore: Restore) -> list[dict[str, str]]:
     return [check for check in restore.checks if check["level"] == Level.BLOCKING]
 
 
-def require_unblocked(tenant: Tenant, params: PreviewParams) -> None:
-    """Refuse a preview that a check keeps from being made; a draft's checks are good for its choice."""
-    draft = Restore.objects.filter(pk=params.restore).first() if params.restore else None
-    if draft is not None and draft.checks_scope == params.scope:
-        blocking = blocking_checks(draft)
-    else:
-        found = (check.as_json() for check in look_over(tenant, params).checks)
-        blocking = [check for check in found if check["level"] == Level.BLOCKING]
-    _refuse(blocking)
-
-
-def _refuse(blocking: list[dict[str, str]]) -> None:
-    if blocking:
-        raise Conflict(blocking[0]["message"], hint=blocking[0]["hint"])
-
-
 def start_preview(
     tenant: Tenant, params: PreviewParams, *, actor: User | None, trigger: Trigger
 ) -> tuple[OperationRun, bool]:
-    """Start the run that computes the plan, and writes nothing; refused where a check is blocking."""
+    """Start the run that computes the plan, and writes nothing."""
     return start_run("restore.preview", tenant=tenant, params=params, actor=actor, trigger=trigger)
 
 
@@ -123,7 +107,9 @@ def preview_draft(restore: Restore, *, actor: User | None, trigger: Trigger) -> 
         raise Conflict(
             "The choice changed since it was checked.", hint="Make the checks again, then preview."
         )
-    _refuse(blocking_checks(restore))
+    blocking = blocking_checks(restore)
+    if blocking:
+        raise Conflict(blocking[0]["message"], hint=blocking[0]["hint"])
     return start_preview(restore.tenant, choice_of(restore), actor=actor, trigger=trigger)
 
 
