@@ -253,8 +253,8 @@ def test_sets_are_compared_with_each_other_and_with_live(
     ):
         code, (start,), err = command(*arguments)
         assert (code, start["findings"]["changed"]) == (0, 1)
-        assert start["found"][0]["differences"][0]["path"] == "description"
-        assert "Beta" in err
+        (finding,) = start["found"]
+        assert (finding["name"], finding["differences"][0]["path"]) == ("Beta", "description"), err
 
 
 def test_sets_of_two_tenants_are_not_compared(command, world: World, backup_set: BackupSet) -> None:

@@ -324,7 +324,7 @@ def test_a_directory_that_was_never_synchronised_is_pointed_out(restoring: Resto
     restore = restoring.preview(backup_set)
 
     assert restore.counts["undecided"] == 1
-    assert any("directory sync" in warning for warning in restore.warnings)
+    assert any("synchronise the directory" in warning for warning in restore.warnings)
     assert stored.mapping_of(restore)["groups"][pilot]["action"] is None
 
 

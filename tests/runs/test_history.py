@@ -117,7 +117,7 @@ def test_a_run_that_has_ended_since_is_brought_up_to_date(cast):
 def test_a_tenant_that_one_does_not_manage_is_refused_as_if_it_were_not_there(cast):
     report = import_runs([line(tenant="fabrikam"), line()], actor=cast.ana)
     assert "There is no tenant called 'fabrikam' here." in report.refused[0].why
-    assert "tenant.manage" in report.refused[1].why
+    assert "the right to manage the tenant's settings" in report.refused[1].why
     assert OperationRun.all_tenants.count() == 0
 
 

@@ -78,8 +78,8 @@ class TestSets:
 
     def test_an_operator_sees_what_to_ask_for(self, captured, ana):
         shown = text(main(page(ana.get(set_page(captured)))))
-        for capability in ("backup.export", "backup.keep", "backup.delete"):
-            assert f"Needs {capability}." in shown
+        for right in ("export backup sets", "keep backup sets and choose the baseline", "delete backup sets"):
+            assert f"Needs the right to {right}" in shown
 
     def test_verifying_is_a_run(self, captured, ana, world):
         shown = text(following(ana, ana.post(set_page(captured, "verify/"))))

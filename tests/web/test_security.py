@@ -148,7 +148,7 @@ def test_sessions_are_listed_and_the_others_end(ana: Client, cast: Cast):
     sign_in(other, cast.ana.email)
     shown = text(main(page(ana.get("/me/security/"))))
     assert "2 sessions" in shown
-    assert "Safari/26" in shown
+    assert "Safari 192.0.2.5" in shown
     assert "192.0.2.5" in shown
     assert shown.count("This one") == 1
     ana.post("/me/security/sessions/end/")

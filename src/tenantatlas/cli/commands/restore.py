@@ -177,7 +177,9 @@ def _previewed(run: OperationRun) -> dict[str, Json]:
 def _explain(restore: Restore) -> None:
     for check in restore.checks:
         if check["level"] != Level.SAFE:
-            word = "problem" if check["level"] == Level.BLOCKING else "warning"  # the plan says what comes of it
+            word = (
+                "problem" if check["level"] == Level.BLOCKING else "warning"
+            )  # the plan says what comes of it
             note(f"{word}: {check['message']} {check['hint']}".rstrip())
     for risk in restore.risks:
         note(f"risk ({risk['severity']}): {risk['message']}")
