@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from tenantatlas.tenants.models import Tenant
@@ -137,22 +139,37 @@ def test_settings_are_yes_or_no(tenantatlas, cast):
     tenantatlas("tenants", "set", "contoso", "--allow-deletes", "perhaps").failed(2, "perhaps")
 
 
-def test_a_removed_tenant_is_gone(tenantatlas, cast):
+@pytest.mark.parametrize("given", [(), ("--confirm", "contoso")])
+def test_a_removed_tenant_is_gone(tenantatlas, cast, given):
     assert cast
-    assert tenantatlas("tenants", "remove", "contoso", "--confirm", "contoso", "--json").object == {
+    assert tenantatlas("tenants", "remove", "contoso", *given, "--json").object == {
         "slug": "contoso",
         "removed": True,
     }
     tenantatlas("tenants", "show", "contoso").failed(5, "contoso")
 
 
-@pytest.mark.parametrize("given", [(), ("--confirm", "fabrikam")])
-def test_a_tenant_is_not_removed_unless_its_name_is_given_again(tenantatlas, cast, given):
-    result = tenantatlas("tenants", "remove", "contoso", *given)
+def test_a_tenant_is_not_removed_by_another_name(tenantatlas, cast):
+    tenantatlas("tenants", "remove", "contoso", "--confirm", "fabrikam").failed(2, "--confirm contoso")
 
-    result.failed(2, "--confirm contoso")
     assert Tenant.objects.get(pk=cast.contoso.pk).removed_at is None
-    assert tenantatlas("tenants", "show", "contoso").code == 0
+
+
+@pytest.mark.parametrize(("typed", "code"), [("contoso", 0), ("yes", 2), ("", 2)])
+def test_a_person_is_asked_for_the_name_before_a_tenant_is_removed(
+    tenantatlas, cast, monkeypatch, typed: str, code: int
+):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+
+    result = tenantatlas("tenants", "remove", "contoso")
+
+    assert result.code == code
+    assert "destroys its credentials" in result.err
+    assert (Tenant.objects.get(pk=cast.contoso.pk).removed_at is None) is (code != 0)
 
 
 def test_who_acts_is_as_then_the_setting_then_the_only_owner(tenantatlas, cast, settings):

@@ -177,9 +177,8 @@ def _previewed(run: OperationRun) -> dict[str, Json]:
 def _explain(restore: Restore) -> None:
     for check in restore.checks:
         if check["level"] != Level.SAFE:
-            word = (
-                "problem" if check["level"] == Level.BLOCKING else "warning"
-            )  # the plan says what comes of it
+            # A preview begins all the same: the plan says what comes of it.
+            word = "problem" if check["level"] == Level.BLOCKING else "warning"
             note(f"{word}: {check['message']} {check['hint']}".rstrip())
     for risk in restore.risks:
         note(f"risk ({risk['severity']}): {risk['message']}")

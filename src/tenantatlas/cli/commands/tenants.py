@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -267,23 +268,35 @@ def set_(  # noqa: PLR0913 - the options of the command are its arguments
 def remove(
     slug: SlugArgument,
     *,
-    confirm: Annotated[str, typer.Option(metavar="SLUG", help="The tenant's name again, to confirm.")] = "",
+    confirm: Annotated[
+        str,
+        typer.Option(metavar="SLUG", help="The tenant's slug again; a person who does not give it is asked."),
+    ] = "",
 ) -> None:
     """Disconnect a tenant and destroy its credentials. Its backups stay in the store."""
     with in_tenant(slug) as session:
         require_capability(session.user, session.tenant, Capability.TENANT_MANAGE)
-        if confirm != slug:
-            raise InputError(
-                f"Removing {slug} destroys its credentials and cannot be undone."
-                if not confirm
-                else f"The name given is not that of the tenant: it is {slug}.",
-                hint=f"Confirm with --confirm {slug}.",
-                details={"field": "confirm"},
-            )
+        _confirm_removal(slug, confirm)
         services.remove_tenant(session.tenant, actor=session.user)
     print_object(
         {"slug": slug, "removed": True}, text=f"{slug} is disconnected; its credentials are destroyed."
     )
+
+
+def _confirm_removal(slug: str, confirm: str) -> None:
+    """A person types the slug again; a script that names it once has said it."""
+    given = confirm
+    if not given and sys.stdin.isatty():
+        note(f"Removing {slug} destroys its credentials and cannot be undone.")
+        given = typer.prompt(f"Type {slug} to confirm", default="", show_default=False, err=True)
+    elif not given:
+        return
+    if given != slug:
+        raise InputError(
+            f"What was given is not the slug of the tenant: it is {slug}. Nothing was removed.",
+            hint=f"Confirm with --confirm {slug}.",
+            details={"field": "confirm"},
+        )
 
 
 def _correct(
