@@ -299,6 +299,8 @@ def test_an_app_that_only_backs_up_is_told_what_restoring_takes(world: World, ot
     assert "Done." in shown
     connection = text(main(page(otto.get("/t/contoso/connection/"))))
     assert "Needed to restore Not yet possible" in connection
+    assert "Permissions All granted" in text(main(page(otto.get("/t/contoso/"))))
+    assert "Permissions missing" not in text(main(page(otto.get("/overview/"))))
 
     world.sim.revoke({"DeviceManagementConfiguration.Read.All"})
     world.clock.advance(60)

@@ -152,6 +152,20 @@ def _lacking(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, tuple[str
     return {key: names for key, names in lacking.items() if names}
 
 
+def only_backs_up(report: PermissionReport, *, has_writer: bool) -> bool:
+    """Whether the reader's app is alone and may write nothing: restoring is then to be added, no fault."""
+    rows = [row for row in report.rows if row["for"] == Need.RESTORE.value]
+    lacks = any(row["state"] == Held.MISSING.value for row in rows)
+    return lacks and not has_writer and not any(".ReadWrite." in row["by"] for row in rows)
+
+
+def lacking_now(report: PermissionReport, *, has_writer: bool) -> tuple[str, ...]:
+    """The permissions that are missing for what the tenant is connected for."""
+    if only_backs_up(report, has_writer=has_writer):
+        return missing_in(report, Need.READ)
+    return missing_in(report, Need.READ, Need.RESTORE, Need.LOOK_UP)
+
+
 def missing_in(report: PermissionReport, *needs: Need) -> tuple[str, ...]:
     """The permissions that the report says are missing for this, once each."""
     wanted = {need.value for need in needs}

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from tenantatlas.accounts.models import User
@@ -22,8 +34,8 @@ from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.queries import doing
 from tenantatlas.schedules.models import Schedule
-from tenantatlas.tenants.models import Connection, PermissionReport, Tenant
-from tenantatlas.tenants.permissions import Need, missing_in
+from tenantatlas.tenants.models import Connection, PermissionReport, Purpose, Tenant
+from tenantatlas.tenants.permissions import lacking_now
 from tenantatlas.tenants.queries import tenants_of
 
 #: How far back trouble is looked for.
@@ -125,12 +137,13 @@ def _missing_by_tenant(ids: Sequence[int]) -> dict[int, int]:
     """How many permissions the newest report of each tenant misses."""
     reports = PermissionReport.all_tenants.filter(tenant__in=ids)
     newest = reports.values("tenant_id").annotate(newest=Max("pk")).order_by().values("newest")
-    return {report.tenant_id: missing_count(report) for report in reports.filter(pk__in=newest)}
+    rows = reports.filter(pk__in=newest).annotate(has_writer=_has_writer("tenant"))
+    return {row.tenant_id: len(lacking_now(row, has_writer=row.has_writer)) for row in rows}
 
 
-def missing_count(report: PermissionReport) -> int:
-    """How many permissions are missing, to read or to restore."""
-    return len(missing_in(report, Need.READ, Need.RESTORE, Need.LOOK_UP))
+def _has_writer(tenant: str) -> Exists:
+    """Whether the tenant, named by this column, has an app of its own for writing."""
+    return Exists(Connection.all_tenants.filter(tenant=OuterRef(tenant), purpose=Purpose.WRITER))
 
 
 # ── What the audit trail is about ─────────────────────────────────────────────────────────────────────────
@@ -186,11 +199,13 @@ class Standing:
     troubled: int
     #: What the newest report of permissions says; None while there is none.
     permissions: list[dict[str, Json]] | None
+    has_writer: bool
 
     @property
     def missing(self) -> int:
         """How many permissions are missing, as far as they were checked."""
-        return missing_count(PermissionReport(rows=self.permissions or []))
+        report = PermissionReport(rows=self.permissions or [])
+        return len(lacking_now(report, has_writer=self.has_writer))
 
 
 def standing(tenant: Tenant) -> Standing:
@@ -215,6 +230,7 @@ def standing(tenant: Tenant) -> Standing:
             unprotected=_count(present.filter(_BARE)),
             troubled=_count(bad),
             permissions=Subquery(reports.values("rows")[:1]),
+            has_writer=_has_writer("pk"),
         )
         .get()
     )

@@ -20,7 +20,7 @@ from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.tenants import keys, services
 from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
 from tenantatlas.tenants.models import Connection, NewCertificate, PermissionReport, Purpose, Tenant
-from tenantatlas.tenants.permissions import Held, Need
+from tenantatlas.tenants.permissions import Held, Need, only_backs_up
 from tenantatlas.tenants.queries import new_certificate_of
 from tenantatlas.tenants.registration import consent_link, registration
 from tenantatlas.web import filters
@@ -84,7 +84,7 @@ def connection(request: TenantRequest) -> HttpResponse:
         "apps": apps,
         "report": report,
         "report_problems": problems_in(request.tenant, report, apps),
-        "groups_of_rows": grouped(report.rows, only_backs_up=only_backs_up(report, apps)) if report else (),
+        "groups_of_rows": _groups(report, apps) if report else (),
         "groups": DirectoryGroup.objects.count(),
     }
     return render(request, "web/connection/detail.html", context)
@@ -124,26 +124,23 @@ class RowGroup:
     tone: str = ""
 
 
-def grouped(rows: list[dict[str, Json]], *, only_backs_up: bool) -> list[RowGroup]:
-    """A report's rows by what they are for, the missing ones first."""
+def _groups(report: PermissionReport, apps: list[AppRow]) -> list[RowGroup]:
+    return grouped(report.rows, later=only_backs_up(report, has_writer=apps[1].row is not None))
+
+
+def grouped(rows: list[dict[str, Json]], *, later: bool) -> list[RowGroup]:
+    """A report's rows by what they are for, the missing ones first; `later`: restoring is not wanted yet."""
     found = []
     for need, words in GROUPS.items():
         mine = sorted(
             (row for row in rows if row["for"] == need), key=lambda row: row["state"] != Held.MISSING
         )
         missing = sum(row["state"] == Held.MISSING for row in mine)
-        later = only_backs_up and need == Need.RESTORE
+        not_yet = later and need == Need.RESTORE
         if mine:
-            said = "Not yet possible" if later else f"{missing} missing" if missing else ""
-            found.append(RowGroup(words=words, rows=mine, said=said, tone="neutral" if later else "danger"))
+            said = "Not yet possible" if not_yet else f"{missing} missing" if missing else ""
+            found.append(RowGroup(words=words, rows=mine, said=said, tone="neutral" if not_yet else "danger"))
     return found
-
-
-def only_backs_up(report: PermissionReport | None, apps: list[AppRow]) -> bool:
-    """Whether the reader's app is alone and may write nothing: restoring is then to be added, no fault."""
-    rows = [row for row in report.rows if row["for"] == Need.RESTORE.value] if report else []
-    lacks = any(row["state"] == Held.MISSING.value for row in rows)
-    return lacks and apps[1].row is None and not any(".ReadWrite." in row["by"] for row in rows)
 
 
 def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppRow]) -> list[Problem]:
@@ -154,7 +151,7 @@ def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppR
     client_id = apps[0].row.client_id if apps[0].row else ""
     writer = apps[1].row.client_id if apps[1].row else client_id
     found += _missing(tenant, report, Need.READ, client_id)
-    if only_backs_up(report, apps):
+    if only_backs_up(report, has_writer=apps[1].row is not None):
         found.append(_no_restore_yet(tenant))
     else:
         found += _missing(tenant, report, Need.RESTORE, writer)
