@@ -28,7 +28,15 @@ from tenantatlas.restore.planned import (
     placeholders_in,
 )
 from tenantatlas.restore.resolve import ids_to_check
-from tenantatlas.restore.world import Existence, Existing, LiveType, PlanInput, Source, Undone
+from tenantatlas.restore.world import (
+    Existence,
+    Existing,
+    LiveType,
+    PlanInput,
+    RestoreKind,
+    Source,
+    Undone,
+)
 from tests.simulated import catalog_body, group_target
 
 CATALOG = "configurationPolicies"
@@ -549,6 +557,25 @@ def test_what_the_app_may_not_write_is_held_with_the_permission() -> None:
     assert "DeviceManagementConfiguration.ReadWrite.All" in held.reasons[0].message
     assert "writer's app" in held.reasons[0].message
     assert {write.item for write in plan.writes} == {source(ACCESS, access_body()).key}
+
+
+def test_what_the_app_may_not_write_is_neither_removed_nor_enforced() -> None:
+    made, reported = filter_body(), access_body(state="enabledForReportingButNotEnforced")
+    removing = given(
+        taken_back(FILTERS, made, made, remove=True), live={FILTERS: live(made)}, allow_deletes=True
+    )
+    enforcing = given(source(ACCESS, access_body(state="enabled")), live={ACCESS: live(reported)})
+
+    for world in (removing, replace(enforcing, kind=RestoreKind.ENABLE)):
+        lacking = {source.policy_type.key: ("Some.ReadWrite.All",) for source in world.sources}
+        plan = build_plan(replace(world, lacking=lacking))
+
+        assert len(build_plan(world).writes) == 1
+        assert (only(plan).action, why(only(plan)), plan.writes) == (
+            Action.CANNOT,
+            ["permission_missing"],
+            (),
+        )
 
 
 def test_a_circle_is_named_and_refused() -> None:
