@@ -52,7 +52,7 @@ browser: setup # Chromium for the browser tests, from Debian where we may instal
 test: browser check ## Check and every test: both databases, a real browser. T=runs for one package
 	@rm -f .coverage .coverage.*
 	$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not deep" --cov --cov-report= --durations=15
-	@$(if $(T),true,$(BIN)/python -m tests.coverage_floors || echo "Coverage is below a floor: see the table.")
+	@$(if $(T),true,$(BIN)/python -m tests.coverage_floors)
 	ATLAS_TEST_DATABASE=postgresql $(PYTEST) -n $(WORKERS) --dist loadgroup -m "not deep and not browser and not sqlite_only"
 
 .PHONY: test-deep
