@@ -63,6 +63,12 @@ def preview(command, backup_set: int, *more: str | Path) -> dict[str, Any]:
     return start
 
 
+def execute(command, start):
+    """The previewed plan, confirmed and waited for."""
+    confirmed = ("--plan", start["plan_sha256"], "--confirm", "contoso", "--wait")
+    return command("restore", "execute", str(start["restore"]), *confirmed)
+
+
 def test_from_preview_to_outcome(command, backup_set: int) -> None:
     start = preview(command, backup_set)
     assert {"run", "created", "status", "outcome", "restore", "plan_sha256", "expires_at"} <= start.keys()
@@ -131,16 +137,7 @@ def test_a_group_that_is_gone_is_decided_in_a_file(
     file.write_text(json.dumps(mapping))
 
     start = preview(command, backup_set, "--mapping", file)
-    code, (done,), err = command(
-        "restore",
-        "execute",
-        str(start["restore"]),
-        "--plan",
-        start["plan_sha256"],
-        "--confirm",
-        "contoso",
-        "--wait",
-    )
+    code, (done,), err = execute(command, start)
     assert (code, done["outcome"]) == (0, "succeeded"), err
     made = next(row for row in world.sim.objects(CATALOG) if row["name"] == "Lost")
     assert [row["target"]["groupId"] for row in made["assignments"]] == [new[0]]
@@ -157,16 +154,7 @@ def test_open_decisions_hold_only_what_needs_them(
     )
     start = preview(command, backup_set)
 
-    code, (done,), _ = command(
-        "restore",
-        "execute",
-        str(start["restore"]),
-        "--plan",
-        start["plan_sha256"],
-        "--confirm",
-        "contoso",
-        "--wait",
-    )
+    code, (done,), _ = execute(command, start)
 
     assert (code, done["outcome"]) == (3, "partially_succeeded")
     assert (done["counts"]["needs_decision"], done["counts"]["succeeded"]) == (1, 1)
@@ -345,16 +333,7 @@ def test_a_policy_made_since_the_preview_ends_in_a_conflict(command, backup_set:
     start = preview(command, backup_set)
     world.catalog_policy("Lost")
 
-    code, (done,), err = command(
-        "restore",
-        "execute",
-        str(start["restore"]),
-        "--plan",
-        start["plan_sha256"],
-        "--confirm",
-        "contoso",
-        "--wait",
-    )
+    code, (done,), err = execute(command, start)
 
     assert (code, done["outcome"]) == (6, "failed"), err
     assert "since the preview" in err

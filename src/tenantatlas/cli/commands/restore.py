@@ -27,7 +27,7 @@ import typer
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.cli.files import read_text_file
 from tenantatlas.cli.output import note, print_object, print_rows, wants_json, write_line
-from tenantatlas.cli.session import TenantOption, WaitOption, in_tenant, in_tenant_of
+from tenantatlas.cli.session import Session, TenantOption, WaitOption, in_tenant, in_tenant_of
 from tenantatlas.cli.starts import start_and_wait
 from tenantatlas.cli.words import PolicyOption, TypesOption, split_words
 from tenantatlas.core.errors import InputError
@@ -135,9 +135,7 @@ def preview(  # noqa: PLR0913 - the options of the command are its arguments
             copy_suffix=copy_suffix,
             mapping=_mapping_file(mapping) if mapping else {},
         )
-        start_and_wait(
-            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
-        )
+        _preview(session, params, wait=wait)
 
 
 def _ways(given: Iterable[str]) -> dict[str, Existing]:
@@ -191,6 +189,13 @@ def _explain(restore: Restore) -> None:
             f"It takes at least {_duration(restore.bound_seconds)}. "
             f"Every write: `tenantatlas restore plan {restore.pk}`."
         )
+
+
+def _preview(session: Session, params: PreviewParams, *, wait: bool) -> None:
+    """Start the preview; people read what its plan comes to and the command that executes it."""
+    start_and_wait(
+        "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
+    )
 
 
 def _next_step(run: OperationRun) -> str:
@@ -280,27 +285,21 @@ def enable(
     """Preview enforcing conditional access that came back report-only. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = enable_params(queries.find_restore(found.pk), split_words(policy))
-        start_and_wait(
-            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
-        )
+        _preview(session, params, wait=wait)
 
 
 def undo(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
     """Preview taking a restore back: what it changed and what it made. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = undo_params(queries.find_restore(found.pk))
-        start_and_wait(
-            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
-        )
+        _preview(session, params, wait=wait)
 
 
 def rerun(restore: RestoreArgument, *, wait: WaitOption = False) -> None:
     """Preview a restore once more: same source, policies, options and decisions."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = rerun_params(queries.find_restore(found.pk))
-        start_and_wait(
-            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
-        )
+        _preview(session, params, wait=wait)
 
 
 def approve(
@@ -348,9 +347,7 @@ def remove_twin(
     """Preview removing the second object that a lost answer made. Execute it like any restore."""
     with in_tenant_of(Restore, restore, noun="restore") as (session, found):
         params = twin_params(queries.find_restore(found.pk), twin.strip())
-        start_and_wait(
-            "restore.preview", session, params=params, wait=wait, extra=_previewed, sentence=_next_step
-        )
+        _preview(session, params, wait=wait)
 
 
 def show(
