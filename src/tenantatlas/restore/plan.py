@@ -37,6 +37,7 @@ from .planned import (
     ABSENT,
     MAKING,
     PERMISSION_MISSING,
+    WRITING,
     Action,
     Link,
     Plan,
@@ -145,13 +146,25 @@ class _Planner:
         """The item of that key."""
         if key not in self._items:
             self._path.append(key)
-            item = self._decide(self.sources[key])
+            item = self._held_without_permission(self._decide(self.sources[key]))
             self._path.pop()
             if key in self._circles:
                 item = _base(self.sources[key], Action.CANNOT, "circle", self._circles[key])
                 self.steps.pop(key, None)
             self._items[key] = item
         return self._items[key]
+
+    def _held_without_permission(self, item: PlannedItem) -> PlannedItem:
+        """The item; held where it writes and the app lacks a permission without which Graph would refuse."""
+        source = self.sources[item.key]
+        lacking = self.given.lacking.get(source.policy_type.key, ())
+        if not lacking or item.action not in WRITING:
+            return item
+        self.steps.pop(item.key, None)
+        what = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
+        message = f"The app may not write it: {what}. Grant it, or connect a writer's app that has it."
+        held = _base(source, Action.CANNOT, PERMISSION_MISSING, message)
+        return replace(held, live_id=self.matches[item.key].live_id)
 
     def _restored(self, key: str) -> Resolution | None:
         """What an item of this plan will be known by, for an item that names it."""
@@ -230,9 +243,6 @@ class _Planner:
             return replace(_base(source, Action.CANNOT, decided.code, decided.message), live_id=match.live_id)
         if decided is None:
             return _unchanged(source, match, body)
-        lacking = self._may_not_be_written(source, match)
-        if lacking is not None:
-            return lacking
         self.steps[source.key] = ItemSteps(
             key=source.key,
             policy_type=source.policy_type,
@@ -256,9 +266,6 @@ class _Planner:
         if isinstance(steps, Reason):
             action = Action.SKIP if steps.code == undoing.GONE else Action.CANNOT
             return replace(_base(source, action, steps.code, steps.message), live_id=match.live_id)
-        lacking = self._may_not_be_written(source, match)
-        if lacking is not None:
-            return lacking
         path = f"{source.policy_type.path}/{match.live_id}"
         self.steps[source.key] = ItemSteps(
             key=source.key, policy_type=source.policy_type, steps=tuple(_at(step, path) for step in steps)
@@ -310,9 +317,6 @@ class _Planner:
         if isinstance(way, Reason):
             action = Action.SKIP if way.code == "built_in" and match.live_id else Action.CANNOT
             return replace(base, action=action, reasons=(way,), live_id=match.live_id, wanted=None)
-        lacking = self._may_not_be_written(source, match)
-        if lacking is not None:
-            return lacking
         wanted, notes = soften(source.policy_type, base.wanted)
         if way is Action.COPY:
             wanted = assigned.for_copy(source, self.given.assignments, wanted)
@@ -353,16 +357,6 @@ class _Planner:
             beside=self._beside(source.policy_type, wanted) if way in MAKING else (),
             wanted=wanted,
         )
-
-    def _may_not_be_written(self, source: Source, match: Match) -> PlannedItem | None:
-        """The item, where the app lacks a permission without which Graph would refuse the write."""
-        lacking = self.given.lacking.get(source.policy_type.key, ())
-        if not lacking:
-            return None
-        what = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
-        message = f"The app may not write it: {what}. Grant it, or connect a writer's app that has it."
-        item = _base(source, Action.CANNOT, PERMISSION_MISSING, message)
-        return replace(item, live_id=match.live_id)
 
     @cached_property
     def _named_by(self) -> dict[tuple[str, str], list[str]]:
