@@ -80,10 +80,11 @@ def _connected(tenant: Tenant, purpose: Purpose) -> Connection:
     return row
 
 
-def forget_clients() -> None:
-    """Drop every cached client; the next one is made from the database."""
+def forget_clients(tenant: Tenant | None = None) -> None:
+    """Drop the tenant's clients, or everybody's, with their tokens; the next are made from the database."""
     with _lock:
-        _clients.clear()
+        for known in [key for key in _clients if tenant is None or key[0] == tenant.pk]:
+            del _clients[known]
 
 
 def budget_store() -> BudgetStore | None:

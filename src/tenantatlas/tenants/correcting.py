@@ -54,7 +54,7 @@ def correct_tenant(tenant: Tenant, facts: TenantFacts, *, actor: User) -> dict[s
         if changed:
             Tenant.objects.filter(pk=known.pk).update(**changed)
             _record(known, changed, forgotten, actor=actor)
-    forget_clients()
+    forget_clients(tenant)
     tenant.refresh_from_db()
     return forgotten
 

@@ -106,7 +106,7 @@ def check_sign_in(tenant: Tenant) -> None:
 
     A token that is out already would not know what was granted or withdrawn since it was made.
     """
-    forget_clients()
+    forget_clients(tenant)
     for client in _clients(tenant).values():
         _roles(client, tenant)
 
@@ -138,7 +138,7 @@ def missing_to_write(tenant: Tenant, types: Iterable[PolicyType]) -> dict[str, t
     found = _lacking(tenant, wanted)
     if not found:
         return {}
-    forget_clients()
+    forget_clients(tenant)
     return _lacking(tenant, wanted)
 
 
