@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tenantatlas.runs import queries as runs
 from tenantatlas.runs.models import OperationRun
-from tests.simulated import World
+from tenantatlas.simulator.faults import Status
+from tests.simulated import CATALOG, World
 
 from .places import (
     FOR_EVERYBODY,
@@ -78,6 +79,24 @@ def test_queries_per_page(places: list[Place], ana: Client) -> None:
         COUNTS.write_text(json.dumps(counted, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     assert counted == json.loads(COUNTS.read_text(encoding="utf-8"))
     assert max(counted.values()) <= MOST_QUERIES, counted
+
+
+def test_a_comparison_that_partly_failed_costs_no_more(world: World, ana: Client) -> None:
+    kept, *lost = [world.catalog_policy(name) for name in ("Kept", "One", "Two", "Three")]
+    captured = world.work("backup_set.capture", types=["configurationPolicies"])
+    world.sim.mutate(kept, lambda body: body.update(description="New"), collection=CATALOG)
+    for each in lost:
+        world.simulator.fault("GET", f".*{each}.*", Status(500), times=99)
+    run = world.work("drift.generate", set=captured.context["set"])
+    assert run.outcome == "partially_succeeded"
+    address = f"/t/contoso/runs/{run.pk}/"
+    shown = ana.get(address)
+    (group,) = {str(each["key"]) for each in shown.context["groups"]}
+
+    for query in ("", f"?group={group}", f"?items=failed&group={group}"):
+        with CaptureQueriesContext(connection) as queries:
+            assert ana.get(address + query).status_code == 200
+        assert len(queries) <= MOST_QUERIES, query
 
 
 def test_a_form_without_its_token_is_refused(places: list[Place], world: World) -> None:

@@ -66,11 +66,16 @@ def run_detail(request: TenantRequest, run_id: int) -> HttpResponseBase:
         rows = (_line_facts(line) for line in logbook.log_lines(run, least=_level(request)))
         file = export_response(request, name=f"run-{run.pk}-log", columns=LOG_COLUMNS, rows=rows)
     else:
-        chosen = _which_items(request, queries.worth_reading(run).count())
-        found = _chosen_items(request, run, chosen).iterator(chunk_size=500)
-        items = (item_facts(item) for item in found)
-        file = export_response(request, name=f"run-{run.pk}-items", columns=ITEM_COLUMNS, rows=items)
+        rows = _item_rows(request, run)
+        file = export_response(request, name=f"run-{run.pk}-items", columns=ITEM_COLUMNS, rows=rows)
     return file or render(request, "web/runs/detail.html", _shown(request, run))
+
+
+def _item_rows(request: TenantRequest, run: OperationRun) -> Iterator[dict[str, Json]]:
+    """The facts of the chosen items; nothing is asked before the first is wanted."""
+    chosen = _which_items(request, queries.worth_reading(run).count())
+    for item in _chosen_items(request, run, chosen).iterator(chunk_size=500):
+        yield item_facts(item)
 
 
 @require_GET
