@@ -36,6 +36,7 @@ _PROGRAM = (sys.executable, "-m", "tenantatlas.cli")
 _PATIENCE_SECONDS = 60.0
 _LONGEST_COMMAND = 1800.0
 _AT_ONCE = 100
+_LAST_WORDS = 2000
 _SPAN = "SELECT started_at, ended_at FROM runs_operationrun WHERE id = "
 
 
@@ -139,12 +140,18 @@ class Product:
     @contextlib.contextmanager
     def _process(self, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
         """A command that runs until it is told to end."""
-        with (self.home / f"{arguments[0]}.out").open("ab") as out:
+        output = self.home / f"{arguments[0]}.out"
+        with output.open("ab") as out:
             process = subprocess.Popen(
                 [*_PROGRAM, *map(str, arguments)], env=self._environment(), stdout=out, stderr=out
             )
         try:
             yield process
+        except Exception as error:
+            if process.poll() is not None:
+                last = output.read_text(encoding="utf-8", errors="replace")[-_LAST_WORDS:]
+                error.add_note(f"{arguments[0]} had ended with {process.returncode}; its last words: {last}")
+            raise
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(_PATIENCE_SECONDS)
