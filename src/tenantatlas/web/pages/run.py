@@ -63,11 +63,11 @@ def run_detail(request: TenantRequest, run_id: int) -> HttpResponseBase:
     """The page that matters most. With `export` a file: the items, or on the tab Log the log."""
     run = run_of(run_id)
     if request.GET.get("tab") == "log":
-        rows = (_line_facts(line) for line in logbook.log_lines(run, least=_level(request)))
-        file = export_response(request, name=f"run-{run.pk}-log", columns=LOG_COLUMNS, rows=rows)
+        lines = (_line_facts(line) for line in logbook.log_lines(run, least=_level(request)))
+        file = export_response(request, name=f"run-{run.pk}-log", columns=LOG_COLUMNS, rows=lines)
     else:
-        rows = _item_rows(request, run)
-        file = export_response(request, name=f"run-{run.pk}-items", columns=ITEM_COLUMNS, rows=rows)
+        items = _item_rows(request, run)
+        file = export_response(request, name=f"run-{run.pk}-items", columns=ITEM_COLUMNS, rows=items)
     return file or render(request, "web/runs/detail.html", _shown(request, run))
 
 
