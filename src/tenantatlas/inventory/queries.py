@@ -12,6 +12,8 @@ from tenantatlas.policies.registry import get_type
 
 from .models import Policy, Presence, TypeRead
 
+#: Where a policy is that is in the tenant, as far as is known.
+IN_TENANT = (Presence.PRESENT, Presence.UNKNOWN)
 _NAMED_AT_MOST = 5
 _SCOPE_TAGS = "roleScopeTags"
 

@@ -19,7 +19,7 @@ from tenantatlas.core import clock
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
 from tenantatlas.inventory.models import Policy, Presence
-from tenantatlas.inventory.queries import scope_tag_names, with_scope_tag
+from tenantatlas.inventory.queries import IN_TENANT, scope_tag_names, with_scope_tag
 from tenantatlas.inventory.services import heed_policies, ignore_policies
 from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.models import OperationRun
@@ -53,7 +53,6 @@ SORTS: dict[str, Json] = {
 }
 ASSIGNED = {"yes": True, "no": False}
 #: Where a policy is; nothing chosen means: in the tenant, as far as is known.
-IN_TENANT = (Presence.PRESENT, Presence.UNKNOWN)
 PLACES = {
     "present": Q(presence=Presence.PRESENT),
     "missing": Q(presence=Presence.MISSING),

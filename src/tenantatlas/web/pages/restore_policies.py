@@ -23,6 +23,7 @@ from tenantatlas.restore.models import Restore
 from tenantatlas.tenants.permissions import Held, Need
 from tenantatlas.tenants.queries import latest_report
 from tenantatlas.web import filters
+from tenantatlas.web.picking import Pickable, ticked_elsewhere
 from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
 from tenantatlas.web.words import platform_words
@@ -103,7 +104,7 @@ def _ticked(
     given = request.POST
     if given.get("to") == NONE:
         return ()
-    kept = set(draft.policies) - set(given.getlist("shown")) if large else set()
+    kept = ticked_elsewhere(draft.policies, given) if large else set()
     here = Q(version__graph_id__in=given.getlist("policy")) | Q(type_key__in=given.getlist("type"))
     kept.update(entries.filter(here).order_by().values_list("version__graph_id", flat=True))
     return tuple(sorted(kept))
@@ -186,8 +187,7 @@ def _page(
         page = _page_of_ticked(request, found, sorted(ticked))
     else:
         page = filters.page_of(request, found, ENTRIES_PER_PAGE)
-    rows = [(entry, entry.version.graph_id in ticked, *_mode(entry)) for entry in page.object_list]
-    return {"page": page, "rows": rows}
+    return {"page": page, "rows": [_pickable(entry, ticked) for entry in page.object_list]}
 
 
 def _page_of_ticked(request: TenantRequest, found: QuerySet[SetEntry], ticked: list[str]) -> Page[Json]:
@@ -197,10 +197,16 @@ def _page_of_ticked(request: TenantRequest, found: QuerySet[SetEntry], ticked: l
     return page
 
 
-def _mode(entry: SetEntry) -> tuple[str, str]:
-    """The label of the entry's type, and why it cannot be put back."""
-    policy_type = get_type(entry.type_key)
-    return policy_type.label, _mode_words(policy_type)[0]
+def _pickable(entry: SetEntry, ticked: set[str]) -> Pickable:
+    policy_type, version = get_type(entry.type_key), entry.version
+    return Pickable(
+        graph_id=version.graph_id,
+        name=version.name,
+        label=policy_type.label,
+        ticked=version.graph_id in ticked,
+        obstacle=_mode_words(policy_type)[0],
+        notes=version.backup_only,
+    )
 
 
 def _types(
