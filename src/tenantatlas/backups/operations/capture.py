@@ -178,8 +178,8 @@ def scope_of(params: CaptureParams) -> Scope:
     other = [policy for policy in found if policy.type_key not in chosen]
     if other:
         raise InputError(
-            f"The policy {other[0].graph_id} is of the type {other[0].type_key}, which was not named.",
-            hint=f"Add {other[0].type_key} to --types, or leave --types out.",
+            f"The policy {other[0].name} is of the type {other[0].type_key}, which was not named.",
+            hint="Choose this type as well, or choose none.",
             details={"field": "policies"},
         )
     held = {policy.type_key for policy in found}
