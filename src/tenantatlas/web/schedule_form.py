@@ -28,14 +28,16 @@ from tenantatlas.schedules.models import Missed, Tell
 from tenantatlas.schedules.queries import CAPTURE
 from tenantatlas.schedules.services import Wanted, read_cadence
 
+from .picking import Picker, picked, read_picker
 from .problems import Problem
 
 NEXT_SHOWN = 5
 _PARAM = "param-"
+_POLICIES = f"{_PARAM}policies"
 _DAYS = tuple(range(1, 8))
 _WORDS = {
     "types": ("Policy types", "None ticked means all."),
-    "policies": ("Policies", "By id, separated by commas; empty means all."),
+    "policies": ("Policies", "None chosen means all, or all of the types ticked."),
     "name": ("Name of each backup set", "Empty means the date."),
     "set": ("Backup set", "Its number."),
 }
@@ -43,7 +45,7 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ParamField:
-    """One parameter of the operation as a field: kind is types, flag or text."""
+    """One parameter of the operation as a field: kind is types, policies, flag or text."""
 
     name: str
     label: str
@@ -51,6 +53,7 @@ class ParamField:
     kind: str
     value: Json
     choices: tuple[tuple[str, str, bool], ...] = ()
+    picker: Picker | None = None
 
     @property
     def id(self) -> str:
@@ -90,6 +93,18 @@ def given_by(wanted: Wanted) -> QueryDict:
         shown = list(value) if isinstance(value, list | tuple) else [_text(value)]
         data.setlist(f"{_PARAM}{name}", shown if name == "types" else [",".join(map(str, shown))])
     return data
+
+
+def sent(data: QueryDict) -> QueryDict:
+    """The form as it was sent, with the policies chosen that are ticked in it."""
+    filled = data.copy()
+    filled[_POLICIES] = ",".join(picked(_policies(data), data))
+    return filled
+
+
+def _policies(data: QueryDict) -> list[str]:
+    ids = ",".join(data.getlist(_POLICIES)).split(",")
+    return [each.strip() for each in ids if each.strip()]
 
 
 def _text(value: Json) -> str:
@@ -161,9 +176,12 @@ def read_wanted(data: QueryDict, operation: str) -> tuple[Wanted | None, list[Pr
     )
 
 
-def problem_of(error: AtlasError) -> Problem:
-    """An error that the service raised, with the field it is about."""
-    return _problem(error)
+def problem_of(error: AtlasError, operation: str) -> Problem:
+    """An error that the service raised, with the field it is about: of the operation, or of the schedule."""
+    field = error.details.get("field")
+    params = {each.name for each in dataclasses.fields(get_operation(operation).params_type)}
+    own = params - {"name"}  # the schedule has a name of its own, which the service speaks of
+    return _problem(error, prefix=_PARAM if field in own else "")
 
 
 def _try(problems: list[Problem], read: Any, *, prefix: str = "") -> Any:
@@ -227,6 +245,16 @@ def _param_field(data: QueryDict, field: dataclasses.Field[Any]) -> ParamField:
         choices = tuple((each.key, each.label, each.key in given) for each in _types_by_label())
         return ParamField(
             name=field.name, label=label, hint=hint, kind="types", value=len(given), choices=choices
+        )
+    if field.name == "policies":
+        ids = _policies(data)
+        return ParamField(
+            name=field.name,
+            label=label,
+            hint=hint,
+            kind="policies",
+            value=",".join(ids),
+            picker=read_picker(ids, data),
         )
     kind = "flag" if _is_flag(field) else "text"
     return ParamField(name=field.name, label=label, hint=hint, kind=kind, value=",".join(given))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
@@ -13,7 +13,6 @@ from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.json import Json
-from tenantatlas.inventory.models import Policy
 from tenantatlas.policies.registry import all_types
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.registry import label_of
@@ -24,7 +23,8 @@ from tenantatlas.schedules.queries import ScheduleRow
 from tenantatlas.schedules.services import schedulable_operations
 from tenantatlas.web import filters, schedule_form
 from tenantatlas.web.exports import export_response
-from tenantatlas.web.htmx import render_page_or_part
+from tenantatlas.web.htmx import render_page_or_part, wants_part
+from tenantatlas.web.picking import Chosen, chosen_policies, is_picking
 from tenantatlas.web.problems import Problem
 from tenantatlas.web.requests import TenantRequest, require
 from tenantatlas.web.times import times_of
@@ -122,7 +122,7 @@ def asked_for(schedule: Schedule) -> list[str]:
     """What its runs work on, in words: every type and policy by its name."""
     given = {name: value for name, value in schedule.params.items() if value}
     types, policies = given.pop("types", ()), given.pop("policies", ())
-    said = [_label_of_type(each) for each in types] + _policy_names(policies)
+    said = [_label_of_type(each) for each in types] + [_said(each) for each in chosen_policies(policies)]
     if not said and {"types", "policies"} & schedule.params.keys():
         said = ["All policies"]
     others = (f"{name.replace('_', ' ').capitalize()}: {_in_words(value)}" for name, value in given.items())
@@ -133,9 +133,8 @@ def _label_of_type(key: str) -> str:
     return next((each.label for each in all_types() if each.key == key), key)
 
 
-def _policy_names(ids_: Sequence[str]) -> list[str]:
-    known = dict(Policy.objects.filter(graph_id__in=ids_).values_list("graph_id", "name")) if ids_ else {}
-    return [known.get(each) or each for each in ids_]
+def _said(policy: Chosen) -> str:
+    return f"{policy.name} ({policy.note.lower()})" if policy.note else policy.name
 
 
 def _in_words(value: Json) -> str:
@@ -181,20 +180,24 @@ def _edit(
     context: dict[str, Json],
 ) -> HttpResponse:
     problems: list[Problem] = []
+    # A button of the picker shows the form again; nothing is judged before the person has finished.
+    is_unfinished = wants_part(request) or is_picking(request.POST)
     if request.method == "POST":
-        filled = request.POST
+        filled = schedule_form.sent(request.POST)
+    if request.method == "POST" and not is_unfinished:
         wanted, problems = schedule_form.read_wanted(filled, operation)
         if wanted is not None and "preview" not in filled:
             try:
                 saved = save(wanted)
             except (InputError, Conflict) as error:
-                problems = [schedule_form.problem_of(error)]
+                problems = [schedule_form.problem_of(error, operation)]
             else:
                 messages.success(request, f"Saved the schedule {saved.name}.")
                 return redirect("schedule_detail", slug=request.tenant.slug, schedule_id=saved.pk)
-    return render(
+    return render_page_or_part(
         request,
         "web/schedules/edit.html",
+        "web/schedules/_picker.html",
         {
             "section": "schedules",
             "operation": operation,

@@ -53,6 +53,12 @@
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
   });
 
+  // Enter in a box that has a button of its own presses that one, not the form's first.
+  document.addEventListener("keydown", (event) => {
+    const own = event.key === "Enter" && event.target.matches("[data-enter]") && document.querySelector(event.target.dataset.enter);
+    if (own) { event.preventDefault(); own.click(); }
+  });
+
   // A menu with a search box opens with the cursor in it.
   document.addEventListener("toggle", (event) => {
     const box = event.target.open && event.target.matches("[data-picker]") && event.target.querySelector("input[type=search]");
