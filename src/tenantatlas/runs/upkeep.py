@@ -13,9 +13,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
-from django.db import connections
+from django.db import connection, connections
 from django.utils.module_loading import autodiscover_modules
 
 from tenantatlas.core import clock
@@ -66,6 +67,16 @@ def all_periodic() -> tuple[Periodic, ...]:
     """Every such function, by name."""
     autodiscover_modules("periodic")
     return tuple(found for _, found in sorted(_known.items()))
+
+
+def database_now() -> datetime:
+    """The time by which upkeep is due: the database's, where several machines share it."""
+    if connection.vendor == "sqlite":
+        return clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
 
 
 @dataclass

@@ -13,12 +13,12 @@ from django.db import transaction
 
 from tenantatlas.accounts.capabilities import Capability
 from tenantatlas.notifications.services import notify_user
+from tenantatlas.runs.upkeep import database_now
 from tenantatlas.tenants.models import Membership
 from tenantatlas.tenants.queries import has_capability
 
 from .models import Schedule
 from .queries import Late, late_everywhere, people_told
-from .slots import database_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

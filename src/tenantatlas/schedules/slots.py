@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from tenantatlas.core import clock
 from tenantatlas.notifications.services import notify_user
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.services import start_run
+from tenantatlas.runs.upkeep import database_now
 from tenantatlas.tenants.scope import tenant_scope
 
 from .due import Slot, next_slots, slots_between
@@ -40,16 +40,6 @@ _LOOK_BACK = timedelta(days=1)
 _LONGEST_SILENCE = timedelta(days=90)
 _AT_ONCE = 500
 _ROWS_AT_ONCE = 1000
-
-
-def database_now() -> datetime:
-    """The time by which slots are due: the database's, where several machines share it."""
-    if connection.vendor == "sqlite":
-        return clock.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        found: datetime = cursor.fetchone()[0]
-    return found
 
 
 def start_due_slots(*, at: datetime | None = None) -> int:
