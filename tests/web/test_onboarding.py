@@ -359,12 +359,13 @@ def test_problems_come_first_with_their_next_step(world: World, otto: Client) ->
 
 
 @pytest.mark.parametrize(
-    ("days", "tone"), [(31, ""), (30, "warning"), (14, "warning"), (7, "danger"), (0, "danger")]
+    ("days", "tone"),
+    [(31, ""), (30, "warning"), (14, "warning"), (7, "danger"), (0, "danger"), (-1, "danger")],
 )
 def test_a_credential_that_ends_soon_is_said(otto: Client, days: int, tone: str) -> None:
     Connection.objects.update(expires_at=clock.now() + timedelta(days=days, hours=1))
     shown = main(page(otto.get("/t/contoso/connection/")))
-    said = re.findall(r'<span class="pill (\w+)">(?:\d+ days? left|Expired or ends today)', shown)
+    said = re.findall(r'<span class="pill (\w+)">(?:\d+ days? left|Expired|Ends within a day)', shown)
     assert said == ([tone] if tone else [])
 
 

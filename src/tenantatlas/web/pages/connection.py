@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -19,6 +18,7 @@ from tenantatlas.core.json import Json
 from tenantatlas.directory.models import DirectoryGroup
 from tenantatlas.tenants import keys, services
 from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
+from tenantatlas.tenants.expiry import Ending, ending
 from tenantatlas.tenants.models import Connection, NewCertificate, PermissionReport, Purpose, Tenant
 from tenantatlas.tenants.permissions import Held, Need, only_backs_up
 from tenantatlas.tenants.queries import new_certificate_of
@@ -43,8 +43,6 @@ RESTORES = {
     "never": "Not at all: back up only",
     "here": "With this app too",
 }
-#: (days left, tone): the first that fits is how a credential's end is shown.
-EXPIRY_TONES = ((0, "danger"), (1, "danger"), (7, "danger"), (14, "warning"), (30, "warning"))
 _GRANT = "Add it to the app's permissions in Entra, then grant admin consent."
 _OR_A_WRITER = "Or connect a writer's app that has it."
 LARGEST_PEM = 64 * 1024
@@ -58,8 +56,14 @@ class AppRow:
     row: Connection | None
     made: NewCertificate | None
     thumbprint: str = ""
-    days_left: int | None = None
-    tone: str = ""
+    end: Ending | None = None
+
+    @property
+    def tone(self) -> str:
+        """How its credential's end is shown; empty while there is nothing to warn of."""
+        if self.end is None:
+            return ""
+        return "danger" if self.end.is_grave else "warning"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,20 +102,13 @@ def app_rows() -> list[AppRow]:
 
 
 def _app_row(purpose: Purpose, row: Connection | None, made: NewCertificate | None) -> AppRow:
-    days = _days_left(row.expires_at) if row is not None and row.expires_at else None
-    tone = "" if days is None else next((tone for most, tone in EXPIRY_TONES if days <= most), "")
     return AppRow(
         purpose=purpose,
         row=row,
         made=made,
         thumbprint=keys.thumbprint(made.certificate) if made else "",
-        days_left=days,
-        tone=tone,
+        end=ending(row.expires_at, at=clock.now()) if row else None,
     )
-
-
-def _days_left(ends: datetime) -> int:
-    return max(0, (ends - clock.now()).days)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +142,7 @@ def grouped(rows: list[dict[str, Json]], *, later: bool) -> list[RowGroup]:
 
 def problems_in(tenant: Tenant, report: PermissionReport | None, apps: list[AppRow]) -> list[Problem]:
     """What the newest report and the credentials say is wrong, gravest first, each with its next step."""
-    found = [_expiry(app) for app in apps if app.tone]
+    found = [_expiry(app, app.end) for app in apps if app.end]
     if report is None:
         return found
     client_id = apps[0].row.client_id if apps[0].row else ""
@@ -200,11 +197,10 @@ def _types(number: int) -> str:
     return "1 policy type" if number == 1 else f"{number} policy types"
 
 
-def _expiry(app: AppRow) -> Problem:
-    left = "has expired or ends today" if not app.days_left else f"ends in {app.days_left} days"
+def _expiry(app: AppRow, end: Ending) -> Problem:
     return Problem(
         tone=app.tone,
-        what=f"The {app.purpose.value}'s credential {left}.",
+        what=f"The {app.purpose.value}'s credential {end.words}.",
         next_step="Make a new certificate on the app's page and upload it in Entra.",
     )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
@@ -13,6 +11,7 @@ from tenantatlas.drift.queries import open_findings
 from tenantatlas.runs.models import OPEN, OperationRun
 from tenantatlas.runs.services import worker_alive
 from tenantatlas.schedules.queries import late_schedules, next_due
+from tenantatlas.tenants.expiry import ending
 from tenantatlas.web.bars import draw
 from tenantatlas.web.htmx import render_page_or_part, unchanged, wants_part
 from tenantatlas.web.queries import outcomes_by_day, standing
@@ -23,8 +22,6 @@ from .runs import fingerprint
 LATEST = 10
 UPCOMING = 3
 DAYS_IN_BARS = 14
-#: A sign-in that ends within this is said before it does.
-EXPIRES_SOON = timedelta(days=30)
 
 
 @require_GET
@@ -55,8 +52,7 @@ def _glance(request: TenantRequest) -> dict[str, Json]:
     now, stands = clock.now(), standing(request.tenant)
     return {
         "stands": stands,
-        "expires_soon": stands.expires is not None and stands.expires - now < EXPIRES_SOON,
-        "expired": stands.expires is not None and stands.expires <= now,
+        "end": ending(stands.expires, at=now),
         "drifted": open_findings().count() if stands.last_drift else None,
         "late": next(iter(late_schedules(at=now)), None),
         "upcoming": next_due(number=UPCOMING, at=now),
