@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tenantatlas.core import clock
+from tenantatlas.notifications.models import Notification
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.upkeep import database_now
 from tenantatlas.schedules import services
 from tenantatlas.schedules.models import Schedule
-from tenantatlas.schedules.slots import database_now
+from tenantatlas.tenants.models import Connection
 from tests.schedules.making import DAY, make_schedule, tick
 
 pytestmark = pytest.mark.usefixtures("virtual_clock")
@@ -149,6 +151,15 @@ def test_monitoring_is_told_by_the_exit_code(tenantatlas, nightly):
     (row,) = said.rows
     assert (row["tenant"], row["schedule"], row["last_good"]) == ("contoso", int(nightly), None)
     assert tenantatlas("schedules", "check", "--json", *EVE).code == 0
+
+
+def test_monitoring_hears_of_a_credential_that_ends_soon(tenantatlas, cast):
+    Connection.all_tenants.filter(tenant=cast.contoso).update(expires_at=database_now() + 7 * DAY)
+    said = tenantatlas("schedules", "check")
+    assert said.code == 0
+    assert "warning: Backups, drift and restores of Contoso will fail from" in said.err
+    assert Notification.objects.filter(user=cast.otto, url="/t/contoso/connection/").exists()
+    assert "Contoso" not in tenantatlas("schedules", "check", *EVE).err
 
 
 def test_who_may_not_is_told_what_it_needs_and_a_stranger_nothing(tenantatlas, nightly):

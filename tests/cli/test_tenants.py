@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 
 import pytest
 
-from tenantatlas.tenants.models import Tenant
+from tenantatlas.core import clock
+from tenantatlas.tenants.models import Connection, Tenant
 from tests.canary import secret
 from tests.factories import UserFactory
 
@@ -285,3 +287,10 @@ def test_when_a_secret_expires_may_be_said(add, tenantatlas, secret_file, day, c
     assert done.code == code
     if code == 0:
         assert done.object["reader"]["expires_at"].startswith(day)
+
+
+def test_a_credential_that_ends_soon_is_said(add, tenantatlas):
+    add()
+    assert "warning" not in tenantatlas("tenants", "show", "adatum").err
+    Connection.all_tenants.filter(tenant__slug="adatum").update(expires_at=clock.now() + timedelta(days=7))
+    assert "warning: Backups, drift and restores of Adatum" in tenantatlas("tenants", "show", "adatum").err

@@ -79,6 +79,8 @@ class Connection(TenantOwned):
     kind = models.CharField(max_length=12, choices=CredentialKind.choices)
     sealed = models.BinaryField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    #: since when the newest warning of its end holds that the owners were told
+    ending_told = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField()
 

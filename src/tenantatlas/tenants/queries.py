@@ -106,6 +106,12 @@ def connection_of(tenant: Tenant, purpose: str) -> Connection | None:
     return found
 
 
+def connections_to_warn_of() -> QuerySet[Connection]:
+    """The apps of every tenant whose credential has a known end, or had when its owners were warned."""
+    rows = Connection.all_tenants.filter(tenant__removed_at=None).exclude(expires_at=None, ending_told=None)
+    return rows.select_related("tenant").order_by("pk")
+
+
 def latest_report(tenant: Tenant) -> PermissionReport | None:
     """What the app was allowed when it was last checked."""
     reports = PermissionReport.all_tenants.filter(tenant=tenant).order_by("-taken_at", "-pk")

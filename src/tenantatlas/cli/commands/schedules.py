@@ -17,6 +17,7 @@ from tenantatlas.cli.starts import finish_start
 from tenantatlas.core import clock, errors, ids
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
+from tenantatlas.runs.expiring import tell_of_ending_credentials
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.registry import get_operation, params_from_text, params_to_json
 from tenantatlas.schedules import queries, services
@@ -31,6 +32,7 @@ from tenantatlas.schedules.due import (
 from tenantatlas.schedules.models import Missed, Schedule, ScheduleSlot, Tell
 from tenantatlas.schedules.promises import tell_of_late_backups
 from tenantatlas.schedules.services import Wanted
+from tenantatlas.tenants.expiry import consequence
 from tenantatlas.tenants.queries import tenants_of
 
 _COLUMNS = ("schedule", "tenant", "name", "operation", "cadence", "state", "next", "last_outcome")
@@ -330,8 +332,14 @@ def _slot(schedule: Schedule, number: str) -> ScheduleSlot:
 
 
 def check() -> None:
-    """Say which backups are overdue, and tell their owners; leaves with 3 if any is. For monitoring."""
+    """Say which backups are overdue, and tell their owners; leaves with 3 if any is. For monitoring.
+
+    Owners are told of credentials that end soon, too.
+    """
     mine = set(tenants_of(acting_user()).values_list("pk", flat=True))
+    for app, end in tell_of_ending_credentials():
+        if app.tenant_id in mine:
+            note(f"warning: {consequence(app, end)}")
     late = [one for one in tell_of_late_backups() if one.schedule.tenant_id in mine]
     print_rows(
         (

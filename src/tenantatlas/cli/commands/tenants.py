@@ -14,6 +14,7 @@ from tenantatlas.cli.files import read_secret_file, read_text_file
 from tenantatlas.cli.output import note, print_object, print_of_start, print_rows
 from tenantatlas.cli.session import Session, acting_user, in_tenant
 from tenantatlas.cli.starts import start_and_wait
+from tenantatlas.core import clock
 from tenantatlas.core.errors import InputError
 from tenantatlas.core.json import Json
 from tenantatlas.directory.queries import groups_by_id
@@ -21,6 +22,7 @@ from tenantatlas.runs.models import OperationRun
 from tenantatlas.tenants import keys, services
 from tenantatlas.tenants.correcting import correct_tenant
 from tenantatlas.tenants.credentials import Credential, certificate, client_secret, last_moment
+from tenantatlas.tenants.expiry import consequence, ending
 from tenantatlas.tenants.models import Environment, Purpose, Tenant
 from tenantatlas.tenants.queries import connection_of, latest_report, require_capability, tenants_of
 
@@ -121,6 +123,7 @@ def show(slug: SlugArgument) -> None:
     """Show one tenant, its connection and what its app was allowed when last checked."""
     with in_tenant(slug) as session:
         print_object({**_facts(session.tenant), **_connection_facts(session.tenant)})
+        _warn_of_ends(session.tenant)
 
 
 def check(slug: SlugArgument) -> None:
@@ -379,6 +382,13 @@ def _connection_facts(tenant: Tenant) -> dict[str, Json]:
     report = latest_report(tenant)
     facts["checked_at"] = report.taken_at.isoformat() if report else None
     return facts
+
+
+def _warn_of_ends(tenant: Tenant) -> None:
+    for purpose in Purpose:
+        app = connection_of(tenant, purpose)
+        if app is not None and (end := ending(app.expires_at, at=clock.now())):
+            note(f"warning: {consequence(app, end)}")
 
 
 def _report_of(run: OperationRun) -> dict[str, Json]:
