@@ -14,6 +14,7 @@ from tenantatlas.core.json import Json
 from tenantatlas.runs.lifecycle import Outcome
 from tenantatlas.web import filters
 from tenantatlas.web.bars import draw
+from tenantatlas.web.qr import qr_code
 from tenantatlas.web.queries import DayOfRuns
 from tenantatlas.web.requests import PersonRequest
 from tenantatlas.web.wizard import Step
@@ -67,6 +68,7 @@ def components(request: PersonRequest) -> HttpResponse:
             Step(name="Review", url="", state="to come"),
         ],
         "bars": draw(_made_up_days()),
+        "qr": qr_code("A made-up text"),
     }
     return render(request, "web/components_page/components.html", context)
 
