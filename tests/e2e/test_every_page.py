@@ -164,6 +164,14 @@ def test_the_steps_of_the_wizard(visit: Visit, site: Site) -> None:
     assert "\n".join(wrong) == ""
 
 
+def test_the_code_that_an_authenticator_app_scans(visit: Visit, site: Site) -> None:
+    """Drawn in the page, as the content security policy wants it: the visit hears of what it refuses."""
+    visit.page.goto(f"{site.url}/me/security/")
+    visit.press("Add authenticator app")
+    visit.page.wait_for_selector("svg[aria-label^='QR code']")
+    assert look_at(visit, "security with a code to scan", "/me/security/") == []
+
+
 def test_the_pages_of_a_stranger(chromium: Browser, site: Site) -> None:
     with visiting(chromium, site) as visit:
         assert look_at(visit, "sign in", "/sign-in/") == []

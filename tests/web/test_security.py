@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import segno
 from django.test import Client
 
+from tenantatlas.accounts import totp
 from tenantatlas.accounts.models import SecondFactor
 from tenantatlas.accounts.totp import code_for, period_at
 from tenantatlas.core import clock
@@ -59,6 +61,44 @@ def test_an_app_is_added_with_its_first_code(ana: Client, cast: Cast):
     assert secret.group(1) not in again
     assert not CODE.findall(again), "shown once"
     assert "10 recovery codes left" in text(again)
+
+
+def qr_code(source: str) -> str:
+    """The drawing of the page's QR code."""
+    (svg,) = re.findall(r'<svg role="img" aria-label="QR code.*?</svg>', source, re.DOTALL)
+    return svg
+
+
+def drawn(svg: str) -> list[list[int]]:
+    """The modules that its shape draws: 1 is dark."""
+    (size,) = map(int, re.findall(r'viewBox="0 0 (\d+) \1"', svg))
+    modules = [[0] * size for _ in range(size)]
+    for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\3z", svg):
+        modules[int(y)][int(x) : int(x) + int(width)] = [1] * int(width)
+    return modules
+
+
+def test_the_secret_is_a_picture_to_scan_that_says_what_the_link_says(ana: Client, cast: Cast, caplog):
+    ana.post("/me/security/app/")
+    with caplog.at_level("DEBUG"):
+        answer = ana.get("/me/security/")
+    source = page(answer)
+    secret = secondfactor.enrolment_secret(cast.ana)
+    expected = segno.make(totp.as_uri(secret, email=cast.ana.email), error="m", micro=False)
+    assert drawn(qr_code(source)) == [list(row) for row in expected.matrix_iter(border=4)]
+    assert "the same secret follows as text" in qr_code(source)
+    assert totp.as_text(secret) in source
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert totp.as_text(secret).replace(" ", "") not in caplog.text
+    assert "QR code" not in page(ana.post("/me/security/app/confirm/", {"code": code_now(cast)}))
+
+
+def test_the_picture_is_black_on_white_in_both_themes_without_styles(ana: Client):
+    ana.post("/me/security/app/")
+    svg = qr_code(page(ana.get("/me/security/")))
+    assert re.findall(r'fill="([^"]+)"', svg) == ["#fff", "#000"]
+    assert "style" not in svg
+    assert "data:" not in svg
 
 
 def test_signing_in_asks_for_the_code(cast: Cast, recovery_codes: list[str]):

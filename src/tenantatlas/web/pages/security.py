@@ -16,6 +16,7 @@ from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.core.json import Json
 from tenantatlas.tenants import people, secondfactor
 from tenantatlas.web.errors import say_when_to_come_back
+from tenantatlas.web.qr import qr_code
 from tenantatlas.web.requests import PersonRequest
 
 
@@ -119,13 +120,15 @@ def _try(request: PersonRequest, field: str, change: Callable[[], HttpResponse])
 
 def _page(request: PersonRequest, context: dict[str, Json], *, status: int = 200) -> HttpResponse:
     secret = secondfactor.enrolment_secret(request.user)
+    uri = totp.as_uri(secret, email=request.user.email) if secret else ""
     context |= {
         "title": "Security",
         "section": "security",
         "app": secondfactor.has_second_factor(request.user),
         "codes_left": secondfactor.recovery_codes_left(request.user),
         "secret": totp.as_text(secret) if secret else "",
-        "secret_uri": totp.as_uri(secret, email=request.user.email) if secret else "",
+        "secret_uri": uri,
+        "secret_code": qr_code(uri) if uri else None,
         "sessions": people.sessions_of(request.user),
         "this_session": stored_key(_session(request)),
     }
