@@ -15,6 +15,7 @@ from tenantatlas.audit.queries import ENTRY_FACTS, audit_entries
 from tenantatlas.audit.services import record_event
 from tenantatlas.core.json import loads
 from tenantatlas.web.pages import audit as page_of_audit
+from tenantatlas.web.queries import PAGES
 from tests.cast import Cast
 from tests.simulated import World
 
@@ -133,6 +134,12 @@ def test_the_installs_own_trail_is_for_its_owners(olu: Client, cast: Cast):
     page(olu.get("/audit/"), 403)
     page(olu.post("/audit/verify/"), 403)
     assert not audit_entries(None).filter(tenant_id=cast.contoso.pk).exists()
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_an_entry_about_what_has_gone_is_shown_whatever_it_was(olu: Client, cast: Cast, kind: str):
+    write(cast, 1, subject=f"{kind} 987654")
+    assert f"{kind.capitalize()} #987654" in text(page(olu.get(HERE)))
 
 
 def test_what_an_entry_is_about_is_a_link_where_there_is_a_page_of_it(world: World):

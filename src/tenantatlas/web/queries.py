@@ -177,7 +177,7 @@ def pages_of(subjects: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         "upload": Upload.objects.all(),
     }
     found = [
-        rows[kind].filter(pk__in=numbers).order_by().annotate(kind=Value(kind)).values_list("kind", "pk")
+        rows[kind].filter(pk__in=numbers).order_by().annotate(page=Value(kind)).values_list("page", "pk")
         for kind, numbers in asked.items()
     ]
     return set(found[0].union(*found[1:], all=True))
