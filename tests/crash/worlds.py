@@ -63,7 +63,7 @@ def worlds(
         with graph_of(install, ports):
             restores.update(install.call(workers.preview, sets, previews))
 
-    with templates(server, fill=fill) as make:
+    with templates(server, fill=fill, measured=False) as make:
 
         @contextlib.contextmanager
         def copy() -> Iterator[Ready]:
