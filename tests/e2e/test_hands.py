@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from .browsing import Visit
 from .contents import CATALOG, COMPLIANCE
@@ -259,9 +259,9 @@ def test_columns_are_chosen_and_stay(visit: Visit) -> None:
     page.click("#columns-overview > summary")
     page.uncheck("#columns-overview input[value=open_runs]")
     visit.press("Show these columns")
-    assert not page.locator("th:has-text('Open runs')").is_visible()
-    assert page.locator("th:has-text('Health')").is_visible()
+    expect(page.locator("th:has-text('Health')")).to_be_visible()
+    expect(page.locator("th:has-text('Open runs')")).to_be_hidden()
     page.click("#columns-overview > summary")
     page.check("#columns-overview input[value=open_runs]")
     visit.press("Show these columns")
-    assert page.locator("th:has-text('Open runs')").is_visible()
+    expect(page.locator("th:has-text('Open runs')")).to_be_visible()
