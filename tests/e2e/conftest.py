@@ -23,6 +23,16 @@ from .story import Told, tell
 WHY = "Chromium: none found; `python -m tests.browser` installs Debian's"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here share one product, and find in it what others did: they run as written."""
+    here = Path(__file__).parent
+    places = [place for place, item in enumerate(items) if item.path.parent == here]
+    in_order = sorted((items[place] for place in places), key=lambda item: item.location)
+    for place, item in zip(places, in_order, strict=True):
+        items[place] = item
+
+
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """A browser; skips, saying why, where there is none (required with CI=true)."""

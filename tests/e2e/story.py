@@ -19,6 +19,8 @@ class Told:
 
     paths: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+    """Of the settings catalog policies and the renamed one, by name, as the tenant had them at the end."""
     state: Any = None
     percents: list[int] = field(default_factory=list)
     announced: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ def tell(visit: Visit, ids: dict[str, str]) -> Told:
     _see_the_drift(told, visit)
     _preview(told, visit)
     _execute(told, visit)
+    _ask_the_tenant(told, visit)
     return told
 
 
@@ -152,3 +155,9 @@ def _execute(told: Told, visit: Visit) -> None:
     told.announced = page.evaluate("JSON.parse(sessionStorage.getItem('said') || '[]')")
     visit.press("Show the result")
     _keep(told, visit, "result")
+
+
+def _ask_the_tenant(told: Told, visit: Visit) -> None:
+    for collection, names in ((CATALOG, visit.site.names(CATALOG)), (CONFIGURATIONS, [RENAMED])):
+        for name in names:
+            told.descriptions[name] = visit.site.body(collection, name)["description"]
