@@ -71,6 +71,7 @@ def test_its_policies_are_picked_by_keyboard(visit: Visit) -> None:
     tab_to(page, "#picked [name=drop]")
     page.keyboard.press("Enter")
     expect(page.locator("#picked li > div")).to_have_text([second, third])
+    expect(page.locator(".htmx-settling")).to_have_count(0)  # the cursor is placed until then
     assert page.evaluate("document.activeElement.closest('li').innerText").startswith(second)
     assert page.locator("#found [name=policy]:checked").count() == 2
     page.focus("#name")
