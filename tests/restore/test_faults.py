@@ -9,7 +9,7 @@ import pytest
 from tenantatlas.core.errors import Conflict, InputError
 from tenantatlas.restore.models import Restore, WriteRecord
 from tenantatlas.runs.models import OperationRun
-from tenantatlas.simulator.faults import Drop, Html, LoseReply, Refuse, Reset, Status, Throttle
+from tenantatlas.simulator.faults import Drop, Fault, Html, LoseReply, Refuse, Reset, Status, Throttle
 from tenantatlas.simulator.tenants import Lag
 from tests.simulated import CATALOG, catalog_body, group_target
 
@@ -18,6 +18,8 @@ from .test_round_trip import CATALOG_ONLY, put_filter, put_group
 
 CREATE = ("POST", r"/configurationPolicies$")
 ASSIGN = ("POST", r"/assign$")
+LIST = ("GET", r"/configurationPolicies(\?|$)")
+ITEM = ("GET", r"/configurationPolicies/.*settings")
 
 
 @pytest.fixture
@@ -70,6 +72,44 @@ def test_every_reply_lost(restoring: Restoring, lost: Restore) -> None:
     restoring.world.simulator.fault(*CREATE, LoseReply(), times=0)
 
     assert_restored(restoring, lost)
+
+
+def test_a_lost_create_is_sent_again_though_it_was_throttled_before(
+    restoring: Restoring, lost: Restore
+) -> None:
+    """A 429 is an answer: the one more attempt after a lost one is still to come."""
+    bad_days = iter([Throttle(retry_after="2"), Status(500, applied=False)])
+
+    class BadDays(Fault):
+        def before(self, world: Any, request: Any) -> Any:
+            bad_day = next(bad_days, None) if b"Policy 3" in request.body else None
+            return bad_day and bad_day.before(world, request)
+
+    restoring.world.simulator.fault(*CREATE, BadDays(), times=0)
+
+    assert_restored(restoring, lost)
+    assert list(bad_days) == []
+    assert WriteRecord.objects.filter(kind="create", attempt=3, result="applied").count() == 1
+
+
+@pytest.mark.parametrize("shown", [LIST, ITEM], ids=["list", "item"])
+def test_no_duplicate_where_nobody_can_look(restoring: Restoring, lost: Restore, shown: Any) -> None:
+    """A look that fails has not seen that it is not there: what was made is not made again."""
+    simulator = restoring.world.simulator
+
+    class LoseAndGoDown(LoseReply):
+        def after(self, world: Any, response: Any) -> Any:
+            simulator.fault(*shown, Status(503, applied=False), times=0)
+            return super().after(world, response)
+
+    simulator.fault(*CREATE, LoseAndGoDown(), nth=6)
+    run = restoring.execute(lost)
+
+    unknown = [item for item in restoring.world.items(run).values() if item.reason == "no_answer"]
+    assert [item.state for item in unknown] == ["unknown"]
+    assert "could not be looked for" in unknown[0].message
+    assert restoring.names() == [f"Policy {number}" for number in range(6)]
+    assert WriteRecord.objects.filter(result="unseen").count() == 1
 
 
 @pytest.mark.parametrize("lag", [Lag(item=60, list=90), Lag(item=120, list=200, delete=30)])

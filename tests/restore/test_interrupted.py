@@ -12,6 +12,7 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import Restore
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.registry import install_crash_hook
+from tenantatlas.simulator.faults import Status
 from tests.simulated import CATALOG, FILTERS, SCRIPTS, TAGS, group_target
 
 from .conftest import Restoring
@@ -140,3 +141,21 @@ def test_killed_anywhere_it_ends_the_same(restoring: Restoring, lost: Restore, p
     assert state_of(restoring) == EXPECTED
     for place, kept in ((CATALOG, "Lost"), (SCRIPTS, "Hello")):
         assert restoring.names(place).count(kept) == 1
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["not-shown", "not-looked-for"])
+def test_killed_after_it_was_given_up_it_is_not_sent_once_more(
+    restoring: Restoring, lost: Restore, *, blind: bool
+) -> None:
+    """What became of a create is not known: the next worker says so too, and makes nothing."""
+    simulator = restoring.world.simulator
+    lost_answers = 1 if blind else 2
+    simulator.fault("POST", r"/deviceManagementScripts$", Status(500, applied=False), times=lost_answers)
+    if blind:
+        simulator.fault("GET", r"/deviceManagementScripts(\?|$)", Status(503, applied=False), nth=2, times=0)
+
+    run = execute_once_killed(restoring, lost, point="settled", nth=lost_answers)
+
+    (unknown,) = [item for item in restoring.world.items(run).values() if item.state == "unknown"]
+    assert (unknown.label, unknown.reason) == ("Hello", "no_answer")
+    assert state_of(restoring)[SCRIPTS] == []

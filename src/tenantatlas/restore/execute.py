@@ -185,6 +185,8 @@ class Execution:
             self._work.end(hand, refused_before(hand, record))
         elif record.result == WriteResult.AMBIGUOUS:
             self._work.end(hand, ambiguous(hand, ()))
+        else:
+            self._lost.end_if_given_up(write, hand, record)
 
     # ── Whose turn it is ──
 

@@ -225,6 +225,14 @@ def never_answered(hand: Hand, record: WriteRecord) -> ItemResult:
     return replace(failed(hand, "no_answer", message), state=ItemState.UNKNOWN)
 
 
+def never_looked_for(hand: Hand, record: WriteRecord, *, why: str = "") -> ItemResult:
+    """The answer was lost, and Graph did not say whether it is there: it is not sent again."""
+    message = f"No answer told what became of {record.method} {record.path}, and it could not be looked for"
+    message = f"{message}: {why}" if why else f"{message}."
+    hint = "Look in the admin center whether it is there, then preview again."
+    return replace(failed(hand, "no_answer", message, hint=hint), state=ItemState.UNKNOWN)
+
+
 def stopped_unknown(hand: Hand) -> ItemResult:
     """The stop came before a lost answer was settled."""
     message = "The run was stopped before it was known what became of a write."

@@ -2,7 +2,7 @@
 
     intended ─► sent ─► known      applied · refused · again
                   │
-                  └──► unknown ─► settled     adopted · applied · absent · ambiguous
+                  └──► unknown ─► settled     adopted · applied · again · absent · ambiguous · unseen
 
 Rows move forward by guarded updates only. A worker that lost its run moves none: its number of hand-over is
 the fence in every guard.
@@ -108,6 +108,11 @@ class Journal:
             )
             if graph_id:
                 self._made(record, graph_id)
+
+    def times_settled(self, write: PlannedWrite) -> int:
+        """How many answers to this write were lost, and what became of it settled."""
+        rows = WriteRecord.objects.filter(restore=self.restore, run_id=self.run.pk, n=write.n)
+        return rows.filter(state=WriteState.SETTLED).count()
 
     def skip(self, write: PlannedWrite, *, path: str) -> WriteRecord:
         """Commit that a write was not needed."""

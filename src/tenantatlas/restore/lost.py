@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from tenantatlas.core import json
 from tenantatlas.core.errors import AtlasError
 from tenantatlas.core.json import Json
 
-from .hands import Hand, ambiguous, never_answered
+from .hands import Hand, ambiguous, never_answered, never_looked_for
 from .models import Restore, WriteRecord, WriteResult, WriteState
 from .planned import PlannedWrite, fill_bytes, fill_placeholders
-from .settle import LostChild, LostCreate, growing_waits, is_gone, settle_window
+from .settle import Looks, LostChild, LostCreate, is_gone, settle_window
 from .verify import Finding
 from .work import Outcome, Work
 
-_MOST_REPEATS = 3
-_MOST_CREATES = 2
+#: So many answers to one write may be lost before it is given up. A refusal, as of a budget, is an answer.
+_MOST_LOST = 4
+_MOST_LOST_CREATES = 2
 
 
 class LostAnswers:
@@ -43,7 +44,19 @@ class LostAnswers:
             return
         if write.kind == "create":
             self._work.creating[hand.namesake] = 1
-        self._look_later(write, hand, record, growing_waits(settle_window(hand.policy_type)))
+        self._look_later(write, hand, record, Looks(settle_window(hand.policy_type)))
+
+    def end_if_given_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
+        """Say again what an earlier worker found before it died: it is not sent once more."""
+        if record.result == WriteResult.UNSEEN and not write.repeatable:
+            self._work.end(hand, never_looked_for(hand, record))
+        elif self._is_given_up(write, record):
+            self._work.end(hand, never_answered(hand, record))
+
+    def _is_given_up(self, write: PlannedWrite, record: WriteRecord) -> bool:
+        most = _MOST_LOST if write.repeatable else _MOST_LOST_CREATES
+        without_effect = record.state == WriteState.SETTLED and not record.is_done
+        return without_effect and self._work.journal.times_settled(write) >= most
 
     def note(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
         """Remember a create whose answer was lost: it may have made something besides."""
@@ -58,11 +71,13 @@ class LostAnswers:
         if self._has_had_effect(write, hand, outcome):
             journal.settle(record, result=WriteResult.APPLIED)
             self._done(write, hand)
-        elif self._work.attempts[write.n] > _MOST_REPEATS:
-            journal.settle(record, result=WriteResult.ABSENT)
+            return
+        unseen = isinstance(outcome, AtlasError)
+        journal.settle(record, result=WriteResult.UNSEEN if unseen else WriteResult.AGAIN)
+        self._work.ctx.crash_point("settled")
+        if self._is_given_up(write, record):
             self._work.end(hand, never_answered(hand, record))
         else:
-            journal.settle(record, result=WriteResult.AGAIN)
             self._again(write, hand)
 
     def _has_had_effect(self, write: PlannedWrite, hand: Hand, outcome: Outcome) -> bool:
@@ -74,16 +89,14 @@ class LostAnswers:
 
     # ── Writes that would make something twice: look for it ──
 
-    def _look_later(
-        self, write: PlannedWrite, hand: Hand, record: WriteRecord, waits: Iterator[float]
-    ) -> None:
-        wait = next(waits, None)
+    def _look_later(self, write: PlannedWrite, hand: Hand, record: WriteRecord, looks: Looks) -> None:
+        wait = looks.next_wait()
         if wait is None:
-            self._give_up(write, hand, record)
+            self._give_up(write, hand, record, looks)
         else:
-            self._work.desk.after(wait, partial(self._look, write, hand, record, waits))
+            self._work.desk.after(wait, partial(self._look, write, hand, record, looks))
 
-    def _look(self, write: PlannedWrite, hand: Hand, record: WriteRecord, waits: Iterator[float]) -> None:
+    def _look(self, write: PlannedWrite, hand: Hand, record: WriteRecord, looks: Looks) -> None:
         work = self._work
         if work.stopping:
             return
@@ -93,7 +106,7 @@ class LostAnswers:
             )
         else:
             find = partial(self._child(write).find, work.client)
-        work.desk.read(find, then=partial(self._looked, write, hand, record, waits))
+        work.desk.read(find, then=partial(self._looked, write, hand, record, looks))
 
     def _create(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> LostCreate:
         return LostCreate(
@@ -120,17 +133,19 @@ class LostAnswers:
         write: PlannedWrite,
         hand: Hand,
         record: WriteRecord,
-        waits: Iterator[float],
+        looks: Looks,
         result: tuple[str, ...] | AtlasError,
     ) -> None:
         if isinstance(result, AtlasError):
-            if self._work.concerns_run(result):
-                return
-            result = ()
+            if not self._work.concerns_run(result):
+                looks.trouble = result
+                self._look_later(write, hand, record, looks)
+            return
+        looks.trouble = None
         if write.kind == "create":
             result = tuple(graph_id for graph_id in result if graph_id not in self._work.ours())
         if not result:
-            self._look_later(write, hand, record, waits)
+            self._look_later(write, hand, record, looks)
         elif len(result) == 1 or write.kind != "create":
             self._adopt(write, hand, record, result[0])
         else:
@@ -147,15 +162,19 @@ class LostAnswers:
             self._work.ids[write.item] = made
         self._done(write, hand)
 
-    def _give_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
-        """Nothing shows it after W: it was not applied; one more attempt."""
+    def _give_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord, looks: Looks) -> None:
+        """Nothing shows it after W: it was not applied; one more attempt. Where nobody could look: none."""
         hand.unsettled = False
-        self._work.journal.settle(record, result=WriteResult.ABSENT)
+        unseen = looks.trouble is not None
+        self._work.journal.settle(record, result=WriteResult.UNSEEN if unseen else WriteResult.ABSENT)
+        self._work.ctx.crash_point("settled")
         self.note(write, hand, record)
-        if self._work.attempts[write.n] < _MOST_CREATES:
-            self._again(write, hand)
-        else:
+        if looks.trouble is not None:
+            self._work.end(hand, never_looked_for(hand, record, why=looks.trouble.message))
+        elif self._is_given_up(write, record):
             self._work.end(hand, never_answered(hand, record))
+        else:
+            self._again(write, hand)
 
     # ── At the end ──
 

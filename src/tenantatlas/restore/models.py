@@ -207,6 +207,7 @@ class WriteResult(models.TextChoices):
     ADOPTED = "adopted", "Found again and taken over"
     ABSENT = "absent", "Not applied"
     AMBIGUOUS = "ambiguous", "Several could be it"
+    UNSEEN = "unseen", "Could not be looked for"
 
 
 #: Results after which the write has had its effect.

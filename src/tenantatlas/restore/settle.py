@@ -5,7 +5,8 @@ A create is settled by looking, with growing waits up to W, for an object that
     was not there before · is not one that we made otherwise · has the same name and `@odata.type` ·
     was not made before we sent · carries what we sent
 
-One is ours: it is adopted. Two or more are for a person. None after W: the create was not applied.
+One is ours: it is adopted. Two or more are for a person. None after W: the create was not applied. A look
+that failed has seen nothing and proves nothing.
 A name alone is never enough: a stranger's policy may have the same one.
 """
 
@@ -52,6 +53,28 @@ def growing_waits(window: float) -> Iterator[float]:
         yield now
         waited += now
         wait = min(wait * 2, _LONGEST_WAIT)
+
+
+class Looks:
+    """When to look for what a lost answer made, and what kept the last look from seeing anything.
+
+    With growing waits up to W; where the look at its end failed, once more so long.
+    """
+
+    def __init__(self, window: float) -> None:
+        self.trouble: AtlasError | None = None
+        self._window = window
+        self._waits = growing_waits(window)
+        self._longer = False
+
+    def next_wait(self) -> float | None:
+        """The seconds until the next look; None where it is time to give up."""
+        wait = next(self._waits, None)
+        if wait is not None or self.trouble is None or self._longer:
+            return wait
+        self._longer = True
+        self._waits = growing_waits(self._window)
+        return next(self._waits, None)
 
 
 @dataclass
@@ -144,18 +167,22 @@ class LostCreate:
         ]
 
     def find(self, client: GraphClient, listings: Listings, *, ours: Iterable[str]) -> tuple[str, ...]:
-        """The ids of the objects that carry what was sent, as the tenant is now."""
+        """The ids of the objects that carry what was sent, as the tenant is now.
+
+        Raises what kept it from reading one that may be it.
+        """
         rows = self.candidates(listings.rows(self.policy_type, since=clock.monotonic()), ours)
         if not rows:
             return ()
-        documents = read_documents(client, self.policy_type, rows)
-        return tuple(
-            sorted(
-                graph_id
-                for graph_id, document in documents.items()
-                if isinstance(document, Document) and self.carried_by(compose(self.policy_type, document))
-            )
-        )
+        found = []
+        for graph_id, document in read_documents(client, self.policy_type, rows).items():
+            if isinstance(document, AtlasError):
+                if is_gone(document):
+                    continue
+                raise document
+            if self.carried_by(compose(self.policy_type, document)):
+                found.append(graph_id)
+        return tuple(sorted(found))
 
     def carried_by(self, live: Json) -> bool:
         """Whether the object holds everything that was sent, as far as the service keeps it."""
