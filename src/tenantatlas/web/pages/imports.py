@@ -23,6 +23,8 @@ from .runs import say_started, show_started
 FILES_PER_PAGE = 100
 LOOK, STORE = "backup_set.look_into", "backup_set.import"
 UPLOADS_SHOWN = 20
+#: So many runs are looked through for those of one upload.
+NEWEST_RUNS = 500
 
 
 @require_http_methods(["GET", "POST"])
@@ -65,9 +67,7 @@ def _handed_in(request: TenantRequest, file: UploadedFile[bytes]) -> HttpRespons
 def import_preview(request: TenantRequest, upload_id: int) -> HttpResponse:
     """What was recognised, file by file; from here it is stored."""
     upload = find_upload(upload_id)
-    runs = OperationRun.objects.filter(operation__in=(LOOK, STORE), params__upload=upload.pk).order_by("-pk")
-    preview = next((run for run in runs if run.operation == LOOK), None)
-    stored = next((run for run in runs if run.operation == STORE), None)
+    preview, stored = _newest_run(LOOK, upload), _newest_run(STORE, upload)
     rows = preview.items.order_by("position") if preview else ()
     context = {
         "title": f"Import of {upload.name}",
@@ -79,6 +79,12 @@ def import_preview(request: TenantRequest, upload_id: int) -> HttpResponse:
         "page": filters.page_of(request, rows, FILES_PER_PAGE),
     }
     return render(request, "web/backups/import_preview.html", context)
+
+
+def _newest_run(operation: str, upload: Upload) -> OperationRun | None:
+    """The newest run of the upload, among the newest imports: an upload is kept for a day."""
+    newest = OperationRun.objects.filter(operation=operation).order_by("-pk").values("pk")[:NEWEST_RUNS]
+    return OperationRun.objects.filter(pk__in=newest, params__upload=upload.pk).order_by("-pk").first()
 
 
 @require_POST
