@@ -46,17 +46,21 @@ class LostAnswers:
             self._work.creating[hand.namesake] = 1
         self._look_later(write, hand, record, Looks(settle_window(hand.policy_type)))
 
-    def end_if_given_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
-        """Say again what an earlier worker found before it died: it is not sent once more."""
-        if record.result == WriteResult.UNSEEN and not write.repeatable:
-            self._work.end(hand, never_looked_for(hand, record))
-        elif self._is_given_up(write, record):
-            self._work.end(hand, never_answered(hand, record))
+    def end_if_given_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord, *, why: str = "") -> bool:
+        """End the policy where a write is not sent once more; also what a worker found before it died.
 
-    def _is_given_up(self, write: PlannedWrite, record: WriteRecord) -> bool:
+        `why` it could not be looked for is known only to the one who looked.
+        """
+        if record.state != WriteState.SETTLED or record.is_done:
+            return False
         most = _MOST_LOST if write.repeatable else _MOST_LOST_CREATES
-        without_effect = record.state == WriteState.SETTLED and not record.is_done
-        return without_effect and self._work.journal.times_settled(write) >= most
+        if record.result == WriteResult.UNSEEN and not write.repeatable:
+            self._work.end(hand, never_looked_for(hand, record, why=why))
+        elif self._work.journal.times_settled(write) >= most:
+            self._work.end(hand, never_answered(hand, record))
+        else:
+            return False
+        return True
 
     def note(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
         """Remember a create whose answer was lost: it may have made something besides."""
@@ -75,9 +79,7 @@ class LostAnswers:
         unseen = isinstance(outcome, AtlasError)
         journal.settle(record, result=WriteResult.UNSEEN if unseen else WriteResult.AGAIN)
         self._work.ctx.crash_point("settled")
-        if self._is_given_up(write, record):
-            self._work.end(hand, never_answered(hand, record))
-        else:
+        if not self.end_if_given_up(write, hand, record):
             self._again(write, hand)
 
     def _has_had_effect(self, write: PlannedWrite, hand: Hand, outcome: Outcome) -> bool:
@@ -165,15 +167,11 @@ class LostAnswers:
     def _give_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord, looks: Looks) -> None:
         """Nothing shows it after W: it was not applied; one more attempt. Where nobody could look: none."""
         hand.unsettled = False
-        unseen = looks.trouble is not None
-        self._work.journal.settle(record, result=WriteResult.UNSEEN if unseen else WriteResult.ABSENT)
+        trouble = looks.trouble
+        self._work.journal.settle(record, result=WriteResult.UNSEEN if trouble else WriteResult.ABSENT)
         self._work.ctx.crash_point("settled")
         self.note(write, hand, record)
-        if looks.trouble is not None:
-            self._work.end(hand, never_looked_for(hand, record, why=looks.trouble.message))
-        elif self._is_given_up(write, record):
-            self._work.end(hand, never_answered(hand, record))
-        else:
+        if not self.end_if_given_up(write, hand, record, why=trouble.message if trouble else ""):
             self._again(write, hand)
 
     # ── At the end ──
