@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_WINDOW = timedelta(days=30)
 #: Of more runs than this, a list counts only the newest.
 MOST_COUNTED = 10_000
+#: So many runs are looked through for those that had to do with one thing.
+NEWEST_RUNS = 500
 
 _ATTENTION = [Outcome.FAILED.value, Outcome.BLOCKED.value, Outcome.PARTIALLY_SUCCEEDED.value]
 
@@ -141,6 +143,11 @@ def state_counts(tenant: Tenant, filters: RunFilters | None = None) -> StateCoun
 def open_runs(tenant: Tenant) -> QuerySet[OperationRun]:
     """What the tenant is busy with, oldest first."""
     return _runs_of(tenant).filter(OPEN, imported_from="").order_by("id")
+
+
+def newest_run_ids(**of: str) -> QuerySet[OperationRun, Any]:
+    """The ids of the newest runs of the tenant in scope, of an `operation` or of all, for `pk__in`."""
+    return OperationRun.objects.filter(**of).order_by("-pk").values("pk")[:NEWEST_RUNS]
 
 
 def find_run(tenant: Tenant, run_id: int) -> OperationRun:

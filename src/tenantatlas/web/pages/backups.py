@@ -22,6 +22,7 @@ from tenantatlas.core.json import Json
 from tenantatlas.drift.queries import baseline_of_tenant
 from tenantatlas.inventory.models import ReadStatus
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import newest_run_ids
 from tenantatlas.tenants.scope import tenant_scope
 from tenantatlas.web import filters
 from tenantatlas.web.exports import export_response
@@ -32,7 +33,6 @@ from .runs import start
 SETS_PER_PAGE = 50
 ENTRIES_PER_PAGE = 100
 MOST_CHANGES = 500
-NEWEST_RUNS = 500
 TABS = ("policies", "changes", "runs")
 STATUSES = {SetStatus.COMPLETE.value: "Complete", SetStatus.INCOMPLETE.value: "Incomplete"}
 SOURCES = {
@@ -129,9 +129,8 @@ def _part(request: TenantRequest, found: BackupSet, detail: queries.SetDetail, t
         changes = list(moved_between(before, found)) if before else []
         return {"before": before, "changes": changes[:MOST_CHANGES], "many": len(changes)}
     if tab == "runs":
-        newest = OperationRun.objects.order_by("-pk").values("pk")[:NEWEST_RUNS]
         about = Q(context__set=found.pk) | Q(params__set=found.pk)
-        return {"runs": OperationRun.objects.filter(about, pk__in=newest).order_by("-pk")}
+        return {"runs": OperationRun.objects.filter(about, pk__in=newest_run_ids()).order_by("-pk")}
     search = filters.text(request, "q")
     entries = queries.set_entries(found)
     if search:

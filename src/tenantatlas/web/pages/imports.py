@@ -14,6 +14,7 @@ from tenantatlas.backups.models import Upload
 from tenantatlas.core.errors import InputError
 from tenantatlas.runs.lifecycle import ItemState, Trigger
 from tenantatlas.runs.models import OperationRun
+from tenantatlas.runs.queries import newest_run_ids
 from tenantatlas.runs.services import start_run
 from tenantatlas.web import filters
 from tenantatlas.web.requests import TenantRequest, require
@@ -23,8 +24,6 @@ from .runs import say_started, show_started
 FILES_PER_PAGE = 100
 LOOK, STORE = "backup_set.look_into", "backup_set.import"
 UPLOADS_SHOWN = 20
-#: So many runs are looked through for those of one upload.
-NEWEST_RUNS = 500
 
 
 @require_http_methods(["GET", "POST"])
@@ -83,7 +82,7 @@ def import_preview(request: TenantRequest, upload_id: int) -> HttpResponse:
 
 def _newest_run(operation: str, upload: Upload) -> OperationRun | None:
     """The newest run of the upload, among the newest imports: an upload is kept for a day."""
-    newest = OperationRun.objects.filter(operation=operation).order_by("-pk").values("pk")[:NEWEST_RUNS]
+    newest = newest_run_ids(operation=operation)
     return OperationRun.objects.filter(pk__in=newest, params__upload=upload.pk).order_by("-pk").first()
 
 

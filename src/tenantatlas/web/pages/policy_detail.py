@@ -27,7 +27,8 @@ from tenantatlas.inventory.queries import scope_tag_names
 from tenantatlas.policies.canonical import compose
 from tenantatlas.policies.diff import Difference, settings_of
 from tenantatlas.policies.registry import get_type
-from tenantatlas.runs.models import OperationRun, RunItem
+from tenantatlas.runs.models import RunItem
+from tenantatlas.runs.queries import newest_run_ids
 from tenantatlas.web import filters
 from tenantatlas.web.assigning import assignments_in
 from tenantatlas.web.differing import Readable, names_in, readable_settings
@@ -38,7 +39,6 @@ from .runs import start
 
 TABS = ("overview", "versions", "drift", "runs")
 COUNTED = 20
-NEWEST_RUNS = 500
 RUNS_SHOWN = 50
 LIVE = "live"
 VIEWS = ("list", "sides", "json")
@@ -136,8 +136,7 @@ def _timeline(policy: Policy, versions: list[queries.VersionRow]) -> list[tuple[
 
 def _touched(policy: Policy) -> list[RunItem]:
     """What the newest runs of the tenant did with the policy, newest first."""
-    newest = OperationRun.objects.order_by("-pk").values("pk")[:NEWEST_RUNS]
-    items = RunItem.objects.filter(run_id__in=newest, key=f"{policy.type_key}/{policy.graph_id}")
+    items = RunItem.objects.filter(run_id__in=newest_run_ids(), key=f"{policy.type_key}/{policy.graph_id}")
     return list(items.select_related("run").order_by("-run_id")[:RUNS_SHOWN])
 
 
