@@ -11,10 +11,10 @@ from tenantatlas.restore.models import Restore, WriteRecord
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Drop, Fault, Html, LoseReply, Refuse, Reset, Status, Throttle
 from tenantatlas.simulator.tenants import Lag
-from tests.simulated import CATALOG, catalog_body, group_target
+from tests.simulated import CATALOG, NamelessRow, catalog_body, group_target
 
 from .conftest import Restoring
-from .test_round_trip import CATALOG_ONLY, put_filter, put_group
+from .test_round_trip import CATALOG_ONLY, LOCATIONS, put_filter, put_group
 
 CREATE = ("POST", r"/configurationPolicies$")
 ASSIGN = ("POST", r"/assign$")
@@ -110,6 +110,56 @@ def test_no_duplicate_where_nobody_can_look(restoring: Restoring, lost: Restore,
     assert "could not be looked for" in unknown[0].message
     assert restoring.names() == [f"Policy {number}" for number in range(6)]
     assert WriteRecord.objects.filter(result="unseen").count() == 1
+
+
+def test_no_duplicate_where_a_row_cannot_be_read(restoring: Restoring, lost: Restore) -> None:
+    """What was made may be the row that cannot be read: it is not made again."""
+    simulator = restoring.world.simulator
+
+    class LoseAndBlur(LoseReply):
+        def after(self, world: Any, response: Any) -> Any:
+            simulator.fault(*LIST, NamelessRow(), times=0)
+            return super().after(world, response)
+
+    simulator.fault(*CREATE, LoseAndBlur(), nth=6)
+    run = restoring.execute(lost)
+
+    unknown = [item for item in restoring.world.items(run).values() if item.reason == "no_answer"]
+    assert [item.state for item in unknown] == ["unknown"]
+    assert "no id" in unknown[0].message
+    assert restoring.names() == [f"Policy {number}" for number in range(6)]
+
+
+def test_nothing_is_created_where_a_row_cannot_be_read(restoring: Restoring, lost: Restore) -> None:
+    """Which policies had the name just before is not known then, and a lost answer could not be settled."""
+    restoring.world.sim.put(CATALOG, catalog_body("Somebody's"))
+    restoring.world.simulator.fault(*LIST, NamelessRow(), times=0)
+    run = restoring.execute(lost)
+
+    assert run.outcome == "failed"
+    assert {item.state for item in restoring.world.items(run).values()} == {"failed"}
+    assert restoring.names() == ["Somebody's"]
+
+
+def test_a_row_that_cannot_be_read_is_not_called_deleted(restoring: Restoring) -> None:
+    """Named locations are read by their list: the row without an id may be the one to update."""
+    sim = restoring.world.sim
+    body = {
+        "@odata.type": "#microsoft.graph.ipNamedLocation",
+        "displayName": "Office",
+        "isTrusted": True,
+        "ipRanges": [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "192.0.2.0/24"}],
+    }
+    office = sim.put(LOCATIONS, body)
+    backup_set = restoring.capture(types=["conditionalAccess.namedLocations"])
+    sim.mutate(office, lambda body: body.update(isTrusted=False), collection=LOCATIONS)
+    restore = restoring.preview(backup_set)
+    restoring.world.simulator.fault("GET", r"/namedLocations(\?|$)", NamelessRow(), times=0)
+
+    run = restoring.execute(restore)
+
+    (item,) = [item for item in restoring.world.items(run).values() if item.state == "failed"]
+    assert item.message == "A row of the list has no id."
 
 
 @pytest.mark.parametrize("lag", [Lag(item=60, list=90), Lag(item=120, list=200, delete=30)])

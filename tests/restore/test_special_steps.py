@@ -10,7 +10,7 @@ from tenantatlas.core.ids import stable_id
 from tenantatlas.restore.models import WriteRecord, WriteResult
 from tenantatlas.restore.queries import shown_writes
 from tenantatlas.simulator.faults import LoseReply, Status
-from tests.simulated import CATALOG
+from tests.simulated import CATALOG, NamelessRow
 
 from .conftest import Restoring
 from .test_round_trip import CATALOG_ONLY, put_group
@@ -52,6 +52,24 @@ def test_a_message_below_a_template_is_written_once(restoring: Restoring, fault:
     made = next(row for row in restoring.world.sim.objects(TEMPLATES) if row["displayName"] == "Warn")
     locales = sorted(row["locale"] for row in made["localizedNotificationMessages"])
     assert locales == ["de-de", "en-us"]
+
+
+def test_a_message_is_not_made_again_where_a_row_cannot_be_read(restoring: Restoring) -> None:
+    """It may be the row below the template that cannot be read."""
+    template = put_template(restoring)
+    backup_set = restoring.capture(types=["notificationMessageTemplates"])
+    restoring.world.sim.remove(TEMPLATES, template)
+    simulator = restoring.world.simulator
+    simulator.fault("POST", r"/localizedNotificationMessages$", LoseReply(), nth=1)
+    simulator.fault("GET", r"/localizedNotificationMessages(\?|$)", NamelessRow(), times=0)
+
+    run = restoring.execute(restoring.preview(backup_set))
+
+    (item,) = [item for item in restoring.world.items(run).values() if item.state != "succeeded"]
+    assert (item.state, item.reason) == ("unknown", "no_answer")
+    assert "no id" in item.message
+    made = next(row for row in restoring.world.sim.objects(TEMPLATES) if row["displayName"] == "Warn")
+    assert len(made["localizedNotificationMessages"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ class Checks:
             hand.looking = True
             since = clock.monotonic() - _BEFORE_SET_SECONDS
             work.desk.read(
-                partial(work.listings.rows, hand.policy_type, since=since),
+                partial(work.listings.whole, hand.policy_type, since=since),
                 then=partial(self._before_known, hand),
             )
         return False

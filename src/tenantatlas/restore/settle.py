@@ -6,7 +6,7 @@ A create is settled by looking, with growing waits up to W, for an object that
     was not made before we sent · carries what we sent
 
 One is ours: it is adopted. Two or more are for a person. None after W: the create was not applied. A look
-that failed has seen nothing and proves nothing.
+that failed has seen nothing and proves nothing; nor does a list with a row that cannot be read.
 A name alone is never enough: a stranger's policy may have the same one.
 """
 
@@ -77,6 +77,17 @@ class Looks:
         return next(self._waits, None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a whole list shows of one type: its rows by id.
+
+    `error` is what is wrong with a row that cannot be read: then anything else may be there besides.
+    """
+
+    rows: dict[str, Row]
+    error: AtlasError | None = None
+
+
 @dataclass
 class _Listed:
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -92,8 +103,8 @@ class Listings:
         self._lists: dict[str, _Listed] = {}
         self._lock = threading.Lock()
 
-    def rows(self, policy_type: PolicyType, *, since: float) -> dict[str, Row]:
-        """The type's rows by id, from a reading begun no earlier than `since` (monotonic)."""
+    def of_type(self, policy_type: PolicyType, *, since: float) -> Seen:
+        """The type's rows, from a reading begun no earlier than `since` (monotonic)."""
         with self._lock:
             listed = self._lists.setdefault(policy_type.path, _Listed())
         with listed.lock:
@@ -104,11 +115,23 @@ class Listings:
                 )
                 listed.rows, listed.begun_at = found.rows, begun_at
             rows = listed.rows
-        return {row.id: row for row in rows if _is_of(policy_type, row)}
+        of_type = {row.id: row for row in rows if _is_of(policy_type, row)}
+        return Seen(rows=of_type, error=_unread(rows))
+
+    def whole(self, policy_type: PolicyType, *, since: float) -> dict[str, Row]:
+        """The same rows by id; raises where a row of the list cannot be read."""
+        seen = self.of_type(policy_type, since=since)
+        if seen.error is not None:
+            raise seen.error
+        return seen.rows
 
 
 def _is_of(policy_type: PolicyType, row: Row) -> bool:
     return row.error is None and type_of_row(policy_type.path, row.body) is policy_type
+
+
+def _unread(rows: Iterable[Row]) -> AtlasError | None:
+    return next((row.error for row in rows if row.error is not None), None)
 
 
 def read_by_list(policy_type: PolicyType) -> bool:
@@ -123,9 +146,10 @@ def read_live(
     wanted = list(graph_ids)
     if not read_by_list(policy_type):
         return read_policies(client, policy_type, wanted)
-    rows = listings.rows(policy_type, since=clock.monotonic())
-    found = read_documents(client, policy_type, [rows[graph_id] for graph_id in wanted if graph_id in rows])
-    return found | {graph_id: NotSeen() for graph_id in wanted if graph_id not in rows}
+    seen = listings.of_type(policy_type, since=clock.monotonic())
+    shown = [seen.rows[graph_id] for graph_id in wanted if graph_id in seen.rows]
+    found = read_documents(client, policy_type, shown)
+    return {graph_id: found.get(graph_id) or seen.error or NotSeen() for graph_id in wanted}
 
 
 class NotSeen(AtlasError):
@@ -171,9 +195,8 @@ class LostCreate:
 
         Raises what kept it from reading one that may be it.
         """
-        rows = self.candidates(listings.rows(self.policy_type, since=clock.monotonic()), ours)
-        if not rows:
-            return ()
+        seen = listings.of_type(self.policy_type, since=clock.monotonic())
+        rows = self.candidates(seen.rows, ours)
         found = []
         for graph_id, document in read_documents(client, self.policy_type, rows).items():
             if isinstance(document, AtlasError):
@@ -182,6 +205,8 @@ class LostCreate:
                 raise document
             if self.carried_by(compose(self.policy_type, document)):
                 found.append(graph_id)
+        if seen.error is not None and not found:
+            raise seen.error
         return tuple(sorted(found))
 
     def carried_by(self, live: Json) -> bool:
@@ -220,9 +245,13 @@ class LostChild:
     sent: Json = field(repr=False)
 
     def find(self, client: GraphClient) -> tuple[str, ...]:
-        """The ids of the rows below the object that are what was sent."""
+        """The ids of the rows below the object that are what was sent. Raises where a row is not readable."""
         rows = list_rows(client, self.path, family=self.family).rows
-        return tuple(row.id for row in rows if row.error is None and self._is_it(row.body))
+        found = tuple(row.id for row in rows if row.error is None and self._is_it(row.body))
+        error = _unread(rows)
+        if error is not None and not found:
+            raise error
+        return found
 
     def _is_it(self, row: Json) -> bool:
         return all(_covers(row.get(name), self.sent.get(name)) for name in self.by)
