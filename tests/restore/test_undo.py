@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tenantatlas.core.errors import Conflict
 from tenantatlas.restore.models import Restore
 from tenantatlas.restore.undo import undo_params
 from tenantatlas.runs.lifecycle import Outcome
-from tests.simulated import CATALOG, FILTERS, group_target
+from tenantatlas.simulator.faults import LoseReply
+from tests.simulated import CATALOG, FILTERS, NamelessRow, group_target
 
 from .conftest import Restoring
 from .test_round_trip import ACCESS, put_filter, put_group
@@ -212,6 +215,36 @@ def test_what_policies_use_is_not_recreated_and_the_rest_is_taken_back(restoring
     assert restoring.actions(undo) == {"Changed": "update"}
     executed(restoring, undo)
     assert restoring.digests(restoring.capture(types=WITH_FILTERS)) == before
+
+
+@pytest.mark.parametrize("existing", ["update", "recreate"])
+def test_what_may_have_been_made_is_named_and_left_to_a_person(restoring: Restoring, existing: str) -> None:
+    """The answer to a create was lost and nobody could look: its undo says so, and makes no second one."""
+    restoring.allow_deletes()
+    policy = restoring.world.catalog_policy("Perhaps")
+    backup_set = restoring.capture(types=CATALOG_ONLY)
+    if existing == "update":
+        restoring.world.sim.remove(CATALOG, policy)
+    else:
+        tamper(restoring, policy)
+    restore = restoring.preview(backup_set, existing=existing)
+    simulator = restoring.world.simulator
+
+    class LoseAndBlur(LoseReply):
+        def after(self, world: Any, response: Any) -> Any:
+            simulator.fault("GET", r"/configurationPolicies(\?|$)", NamelessRow(), times=0)
+            return super().after(world, response)
+
+    simulator.fault("POST", r"/configurationPolicies$", LoseAndBlur())
+    restoring.execute(restore)
+    simulator.script.clear()
+
+    undo = restoring.undo(restore)
+
+    item = undo.items.get()
+    assert (item.name, item.action, item.reasons[0]["code"]) == ("Perhaps", "cannot", "unknown")
+    run = restoring.execute(undo)
+    assert (run.outcome, restoring.names()) == (Outcome.FAILED, ["Perhaps"])
 
 
 def test_a_copy_is_removed_and_the_original_is_not_touched(restoring: Restoring) -> None:

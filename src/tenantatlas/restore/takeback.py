@@ -49,6 +49,10 @@ def _written(parent: Restore) -> Iterator[Chosen]:
 
 
 def _one(row: RestoreItem, records: list[WriteRecord], *, left: str) -> Iterator[Chosen]:
+    if not row.created_id and any(record.kind == "create" and not record.is_done for record in records):
+        undone = Undone(remove=row.preimage is None, unknown=True)
+        yield Chosen(version=row.version, graph_id=row.version.graph_id, undone=undone)
+        return
     if row.preimage is None:
         if row.created_id:
             undone = Undone(live_id=row.created_id, left=left, remove=True)

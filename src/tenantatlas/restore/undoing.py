@@ -6,6 +6,7 @@
 | made the object       | removes it, where the tenant allows deletes                           |
 | made it again         | changes the new one to what the old one was before                    |
 | removed the object    | makes it again, under a new id                                        |
+| may have made one     | is for a person: the answer was lost, and the object has no id here   |
 
 An object that is not as the restore left it was touched since: somebody wanted it so, and it stays.
 """
@@ -28,6 +29,8 @@ from .world import PlanInput, Source, item_key
 
 #: The object is not there any more.
 GONE = "gone"
+#: Nobody knows whether the restore made an object.
+UNKNOWN = "unknown"
 #: The restore made the object, and the tenant does not allow deletes.
 DELETES_OFF = "deletes_off"
 
@@ -37,27 +40,36 @@ def moved(source: Source, match: Match, live: Json) -> Reason | None:
     undone = source.undone
     if undone is None or undone.left is None:
         return None
+    if undone.unknown:
+        return Reason(
+            code=UNKNOWN,
+            message="The answer to its create was lost, so nobody knows whether the restore made it.",
+        )
     if not undone.live_id:
         return None
     if not match.live_id or live is None:
         return Reason(code=GONE, message="It was deleted since the restore.")
-    if not undone.left:
+    return _touched(source, undone.left, live)
+
+
+def _touched(source: Source, left: str, live: Json) -> Reason | None:
+    if not left:
         return Reason(
             code="not_verified",
             message="What the restore left was never verified: nobody knows whether it was touched since.",
         )
-    if digest(source.policy_type, live) != undone.left:
+    if digest(source.policy_type, live) != left:
         return Reason(code="touched", message="It was changed since the restore: it is left as it is.")
     return None
 
 
 def removal(source: Source, match: Match, live: Json, *, allow_deletes: bool) -> tuple[Step, ...] | Reason:
     """The steps that remove what a restore made, or why it stays."""
+    reason = moved(source, match, live)
+    if reason is not None and reason.code != GONE:
+        return reason
     if not match.live_id or live is None:
         return Reason(code=GONE, message="It is not there any more.")
-    reason = moved(source, match, live)
-    if reason is not None:
-        return reason
     if not allow_deletes:
         return Reason(
             code=DELETES_OFF,

@@ -61,12 +61,14 @@ class Undone:
     """One object that an earlier restore wrote, and what is known of how it left it.
 
     `live_id`: its id, "" where that restore removed it. `left`: the digest that it had in the end; "" where
-    nobody verified it, None where it does not matter. `remove`: there was no such object before.
+    nobody verified it, None where it does not matter. `remove`: there was no such object before. `unknown`:
+    the answer to its create was lost, and nobody knows whether that restore made one.
     """
 
     live_id: str = ""
     left: str | None = ""
     remove: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
