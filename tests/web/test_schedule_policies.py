@@ -93,6 +93,20 @@ def test_ticks_are_kept_from_page_to_page(otto: Client, ids: dict[str, str], mon
     assert [each.split()[0] for each in chosen(again)] == ["Alpha", "Gamma"]
 
 
+def test_a_removal_stays_on_the_page_of_those_found(
+    otto: Client, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(picking, "FOUND_PER_PAGE", 2)
+    asked = {**FORM, "find-type": "configurationPolicies", "param-policies": ids["Alpha"]}
+    second = otto.post(NEW, {**asked, "to": "2"}, headers=PART).content.decode()
+    (number,) = re.findall(r'name="found-page" value="([^"]*)"', second)
+    removed = {**asked, "found-page": number, "shown": [ids["Gamma"]], "drop": ids["Alpha"]}
+    part = otto.post(NEW, removed, headers=PART).content.decode()
+    assert (found(part), chosen(part)) == ({"Gamma": False}, [])
+    looked = {**asked, "found-page": number, "find": "yes"}
+    assert set(found(otto.post(NEW, looked, headers=PART).content.decode())) == {"Alpha", "Beta"}
+
+
 def test_unticking_and_removing_take_a_policy_away(otto: Client, ids: dict[str, str]):
     three = ",".join(ids[name] for name in ("Alpha", "Beta", "Gamma"))
     unticked = {**FORM, "param-policies": three, "shown": [ids["Alpha"]]}

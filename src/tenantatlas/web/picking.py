@@ -1,7 +1,7 @@
 """Picking policies in a form: what was ticked on one page of those found is kept when another is shown.
 
-A page sends the ids that it showed as `shown` and those of them that are ticked as `policy`. Its buttons are
-named `find`, `to` (another page) and `drop` (one that was chosen).
+A page sends its number as `found-page`, the ids that it showed as `shown` and those of them that are ticked
+as `policy`. Its buttons are named `find`, `to` (another page) and `drop` (one that was chosen).
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def read_picker(chosen: Sequence[str], given: QueryDict) -> Picker:
     type_key = given.get("find-type", "")
     asked = [type_key] if type_key in labels else []
     found = known_policies(types=asked, search=name).filter(presence__in=IN_TENANT)
-    page = Paginator(found, FOUND_PER_PAGE).get_page(given.get("to"))
     removed = given.get("drop", "")
+    page = Paginator(found, FOUND_PER_PAGE).get_page(given.get("found-page" if removed else "to"))
     before = chosen_policies({*chosen, removed} - {""})
     return Picker(
         chosen=[each for each in before if each.graph_id != removed],
