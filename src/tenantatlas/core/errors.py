@@ -252,6 +252,12 @@ class Cancelled(AtlasError):
     exit_code = 8
 
 
+class Overdue(AtlasError):
+    """Its time came before it was sent, so it was not."""
+
+    code = "overdue"
+
+
 class Snoozed(AtlasError):
     """The run is put aside until a time."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tenantatlas.core import clock
-from tenantatlas.core.errors import InputError, Throttled, Unavailable
+from tenantatlas.core.errors import InputError, Overdue, Throttled, Unavailable
 from tenantatlas.core.json import BadJson
 
 from .auth import Tokens
@@ -138,12 +138,15 @@ class GraphClient:
         family: str,
         request_id: str,
         on_sent: Callable[[], None] | None = None,
+        not_after: float | None = None,
     ) -> WriteReply:
         """One attempt of one write, never repeated here; waits for the write budget first.
 
+        It is not sent after `not_after` (monotonic): somebody else may have taken the work over since.
         `on_sent` is called (in another thread) once the request has been handed to the socket; never where it
         was not sent. Raises only before sending: `SignInFailed`, `Unavailable` (no token to be had),
-        `ConsentMissing` (refused three times just now), `Throttled` (paused for over a minute), `Cancelled`.
+        `ConsentMissing` (refused three times just now), `Throttled` (paused for over a minute), `Cancelled`,
+        `Overdue`.
         """
         loop = self._here()
         call = Call(
@@ -156,11 +159,13 @@ class GraphClient:
         )
         self._refusals.check(family, method, [call.path])
         hold = Hold()
-        return loop.run(self._write(call, family, hold), hold=hold)
+        return loop.run(self._write(call, family, hold, not_after), hold=hold)
 
-    async def _write(self, call: Call, family: str, hold: Hold) -> WriteReply:
+    async def _write(self, call: Call, family: str, hold: Hold, not_after: float | None) -> WriteReply:
         await self._sender.prepare()
         async with self._budget.turn(family, write=True):
+            if not_after is not None and clock.monotonic() > not_after:
+                raise Overdue("The write was not sent: it waited for too long.")
             hold.held = True
             try:
                 answer = await self._sender.write(call)

@@ -17,10 +17,11 @@ from tenantatlas.graph.policies import Row
 from tenantatlas.policies.canonical import compose, digest
 from tenantatlas.runs.registry import failed_item
 
-from .hands import Hand, changed
+from .hands import Hand, changed, failed
+from .journal import unsettled_creates, why_unsettled
 from .match import same_name
 from .models import RestoreItem
-from .planned import PlannedWrite, fill_body, fill_placeholders
+from .planned import UNSETTLED, PlannedWrite, fill_body, fill_placeholders
 from .settle import is_gone
 from .verify import is_needless
 from .work import Outcome, Work
@@ -35,6 +36,7 @@ class Checks:
     def __init__(self, work: Work, *, needless: Callable[[PlannedWrite, Hand], None]) -> None:
         self._work = work
         self._needless = needless
+        self._unsettled = unsettled_creates(besides=work.ctx.run.pk)
 
     def is_unmoved(self, hand: Hand) -> bool:
         """Whether the live object was seen, a few seconds ago at most, as the preview saw it."""
@@ -78,23 +80,40 @@ class Checks:
         else:
             self._work.end(hand, failed_item(hand.item.key, error))
 
-    def has_before_set(self, hand: Hand) -> bool:
-        """Whether it is known which objects had its name just before. Namesakes are created one by one."""
+    def has_before_set(self, hand: Hand, *, in_turn: bool) -> bool:
+        """Whether it is known which objects had its name just before. Namesakes are created one by one.
+
+        What was seen ahead of its turn is looked at again in its turn, where it has waited for long.
+        """
         work = self._work
-        if hand.before is not None:
+        if not work.may_create(hand):
+            return False
+        until = self._unsettled.get(hand.item.key)
+        if until is not None and not hand.begun and clock.now() < until:
+            work.end(hand, failed(hand, UNSETTLED, why_unsettled(until)))
+            return False
+        asked = clock.monotonic()
+        limit = max(asked - _BEFORE_SET_SECONDS, work.created_at.get(hand.namesake, float("-inf")))
+        if hand.before is not None and (hand.begun or not in_turn or self._is_current(hand, limit)):
             return True
-        if not hand.looking and not work.creating[hand.namesake]:
+        if not hand.looking:
             hand.looking = True
-            since = clock.monotonic() - _BEFORE_SET_SECONDS
             work.desk.read(
-                partial(work.listings.whole, hand.policy_type, since=since),
-                then=partial(self._before_known, hand),
+                partial(work.listings.whole, hand.policy_type, since=limit),
+                then=partial(self._before_known, hand, asked),
             )
         return False
 
-    def _before_known(self, hand: Hand, result: dict[str, Row] | AtlasError) -> None:
+    def _is_current(self, hand: Hand, limit: float) -> bool:
+        """Whether its before set is of a minute ago at most, and of after the last create of its name."""
+        last_create = self._work.created_at.get(hand.namesake, float("-inf"))
+        return hand.before_seen >= limit and hand.before_asked >= last_create
+
+    def _before_known(self, hand: Hand, asked: float, result: dict[str, Row] | AtlasError) -> None:
         hand.looking = False
         work = self._work
+        if hand.ended:
+            return
         if isinstance(result, AtlasError):
             if not work.concerns_run(result):
                 work.end(hand, failed_item(hand.item.key, result))
@@ -105,7 +124,7 @@ class Checks:
         if strangers and not hand.begun:
             work.end(hand, changed(hand, "A policy of its name was made in the tenant since the preview."))
         else:
-            hand.before = frozenset(named)
+            hand.before, hand.before_asked, hand.before_seen = frozenset(named), asked, clock.monotonic()
 
     def is_needed(self, write: PlannedWrite, hand: Hand) -> bool:
         """Whether the write brings anything; asked in its turn: the one before may have decided it."""

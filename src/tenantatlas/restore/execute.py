@@ -14,11 +14,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from tenantatlas.core import clock, json
-from tenantatlas.core.errors import AtlasError, Cancelled
+from tenantatlas.core.errors import AtlasError, Cancelled, Overdue
 from tenantatlas.graph.client import GraphClient
 from tenantatlas.graph.values import WriteReply
 from tenantatlas.policies.registry import get_type
@@ -156,6 +157,7 @@ class Execution:
     def _resume(self) -> None:
         """Take up what the journal of this run knows."""
         by_n = {write.n: write for write in self._order}
+        self._remember_lost(by_n)
         for n, record in self._work.journal.latest().items():
             self._work.attempts[n] = record.attempt
             if record.is_done:
@@ -168,6 +170,15 @@ class Execution:
             if hand.begun:
                 self._back.follow(hand)
 
+    def _remember_lost(self, by_n: Mapping[int, PlannedWrite]) -> None:
+        """What lost its answer may have left something, whatever came after it."""
+        for record in self._work.journal.lost():
+            if record.n in by_n:
+                hand = self._hands[record.item]
+                hand.touched = hand.begun = True
+                hand.before = frozenset(record.before) if record.kind == "create" else hand.before
+                self._lost.note(by_n[record.n], hand, record)
+
     def _take_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
         """Go on with a write where an earlier worker left it: one that was sent is settled first."""
         if _may_have_happened(record):
@@ -175,7 +186,6 @@ class Execution:
             hand.before = frozenset(record.before) if write.kind == "create" else hand.before
         if record.is_done:
             hand.done.add(write.n)
-            self._lost.note(write, hand, record)
         elif record.state in (WriteState.SENT, WriteState.UNKNOWN):
             self._taken_up.add(write.n)
             if record.state == WriteState.SENT:
@@ -206,7 +216,7 @@ class Execution:
         for write in self._order[self._position : self._position + _AHEAD]:
             hand = self._hands[write.item]
             if not hand.is_over(write):
-                self._has_looked(write, hand)
+                self._has_looked(write, hand, in_turn=False)
 
     def _try_start(self, write: PlannedWrite) -> bool:
         """Start the write if all is ready for it; True also where it is over without having been sent."""
@@ -220,7 +230,7 @@ class Execution:
         if dead:
             self._work.end(hand, not_attempted(hand, needed=self._items[dead].name))
             return True
-        ready = self._needs_met(write, hand) and self._has_looked(write, hand)
+        ready = self._needs_met(write, hand) and self._has_looked(write, hand, in_turn=True)
         if not (ready and self._checks.is_needed(write, hand)):
             return hand.is_over(write)
         self._start(write, hand)
@@ -254,11 +264,11 @@ class Execution:
                 return False
         return not (write.kind == "assign" and hand.making and not hand.verified)
 
-    def _has_looked(self, write: PlannedWrite, hand: Hand) -> bool:
+    def _has_looked(self, write: PlannedWrite, hand: Hand, *, in_turn: bool) -> bool:
         """Whether what has to be seen before the write has been; begins to look."""
         if not hand.begun and write.expects not in ("", ABSENT) and not self._checks.is_unmoved(hand):
             return False
-        return write.kind != "create" or self._checks.has_before_set(hand)
+        return write.kind != "create" or self._checks.has_before_set(hand, in_turn=in_turn)
 
     def _writes_go_on(self, family: str) -> bool:
         """Whether more writes of the family follow in this phase, and nothing has to be verified first."""
@@ -284,19 +294,24 @@ class Execution:
         record = work.journal.intend(write, path=path, body=body, before=hand.before or (), attempt=attempt)
         self._ctx.crash_point("intent")
         work.journal.mark_sent(record)
+        not_after = clock.monotonic() + settle_window(hand.policy_type) / 2
         work.attempts[write.n] = attempt
         hand.begun = True
         if write.kind == "create":
-            work.creating[hand.namesake] = 1
+            work.begin_create(hand)
         self._unsent.add(write.n)
         self._under_way.add(write.n)
         if write.serial:
             self._serial.add(write.serial)
         work.desk.write(
-            partial(self._send, write, record, path, body), then=partial(self._answered, write, hand, record)
+            partial(self._send, write, record, path, body, not_after),
+            then=partial(self._answered, write, hand, record),
         )
 
-    def _send(self, write: PlannedWrite, record: WriteRecord, path: str, body: bytes | None) -> WriteReply:
+    def _send(
+        self, write: PlannedWrite, record: WriteRecord, path: str, body: bytes | None, not_after: float
+    ) -> WriteReply:
+        """Not after half the time that whoever takes over waits before it sends: a frozen worker may wake."""
         return self._work.client.write(
             write.method,
             path,
@@ -304,6 +319,7 @@ class Execution:
             family=write.family,
             request_id=record.client_request_id,
             on_sent=lambda: self._work.desk.tell(partial(self._was_sent, write)),
+            not_after=not_after,
         )
 
     def _was_sent(self, write: PlannedWrite) -> None:
@@ -318,7 +334,7 @@ class Execution:
         self._under_way.discard(write.n)
         self._serial.discard(write.serial)
         if isinstance(result, AtlasError):
-            self._never_sent(hand, record, result)
+            self._never_sent(write, hand, record, result)
             return
         if result.status or not result.known:
             self._unsent.discard(write.n)
@@ -342,10 +358,13 @@ class Execution:
         again = self._work.attempts[write.n] > 1
         return again and write.method == "DELETE" and reply.status == _NOT_FOUND
 
-    def _never_sent(self, hand: Hand, record: WriteRecord, error: AtlasError) -> None:
-        if isinstance(error, Cancelled) or self._work.concerns_run(error):
+    def _never_sent(self, write: PlannedWrite, hand: Hand, record: WriteRecord, error: AtlasError) -> None:
+        overdue = isinstance(error, Overdue)
+        if overdue or isinstance(error, Cancelled) or self._work.concerns_run(error):
             self._work.journal.mark_not_sent(record, error, result=WriteResult.AGAIN)
-            hand.begun = bool(hand.done)
+            hand.not_touched()
+            if overdue:
+                self._again.append(write)
             return
         self._work.journal.mark_not_sent(record, error, result=WriteResult.REFUSED)
         self._work.end(hand, failed_item(hand.item.key, error))
@@ -357,12 +376,13 @@ class Execution:
         self._work.journal.mark_known(record, reply, result=result, graph_id="")
         self._ctx.crash_point("recorded")
         if patience is not None:
-            hand.begun = bool(hand.done)
+            hand.not_touched()
             self._repeat(write, after=patience)
         elif error.details.get("approval_code"):
-            self._work.end(hand, needs_approval(hand, error))
+            self._work.end(hand, needs_approval(hand, error.message))
         else:
-            self._work.end(hand, failed_item(hand.item.key, error))
+            after = hand.made if write.kind == "assign" else ""
+            self._work.end(hand, replace(failed_item(hand.item.key, error), after_digest=after))
 
     def _patience(self, write: PlannedWrite, hand: Hand, reply: WriteReply) -> float | None:
         """After how many seconds a refused write goes again; None where it does not."""
@@ -391,7 +411,7 @@ class Execution:
     def _write_done(self, write: PlannedWrite, hand: Hand) -> None:
         """The write has had its effect."""
         if write.kind == "create":
-            self._work.creating[hand.namesake] = 0
+            self._work.end_create(hand)
         self._unsent.discard(write.n)
         self._done.add(write.n)
         hand.done.add(write.n)

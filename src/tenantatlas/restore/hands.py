@@ -13,7 +13,17 @@ from tenantatlas.runs.lifecycle import ItemState
 from tenantatlas.runs.registry import ItemResult
 
 from .models import WriteRecord
-from .planned import ABSENT, MAKING, PERMISSION_MISSING, Action, PlannedItem, PlannedWrite
+from .planned import (
+    ABSENT,
+    APPROVAL,
+    MAKING,
+    NOT_READ,
+    PERMISSION_MISSING,
+    UNSETTLED,
+    Action,
+    PlannedItem,
+    PlannedWrite,
+)
 from .verify import Comparison, Finding
 
 _LONGEST_MESSAGE = 600
@@ -23,7 +33,9 @@ _LONGEST_MESSAGE = 600
 class Hand:
     """One policy in hand: its writes in order, and how far it is.
 
-    `begun`: its object may have been touched. `unsettled`: nobody knows yet what became of a write.
+    `begun`: its object may have been touched. `touched`: so it stays, since an answer was lost. `unsettled`:
+    nobody knows yet what became of a write. `before`: the ids that had its name when that was asked, and
+    seen. `made`: the digest of a new object when it was read back, not assigned yet.
     """
 
     item: PlannedItem
@@ -32,12 +44,16 @@ class Hand:
     done: set[int] = field(default_factory=set)
     needed: set[int] = field(default_factory=set)
     begun: bool = False
+    touched: bool = False
     unsettled: bool = False
     looking: bool = False
     seen_at: float | None = None
     before: frozenset[str] | None = None
+    before_asked: float = 0.0
+    before_seen: float = 0.0
     verifying: str = ""
     verified: bool = False
+    made: str = ""
     ended: bool = False
     preimage: int | None = None
 
@@ -66,6 +82,10 @@ class Hand:
         """Whether everything that comes before its assignments is written."""
         left = self.left
         return not left or left[0].kind == "assign"
+
+    def not_touched(self) -> None:
+        """The last attempt of a write has left nothing behind."""
+        self.begun = self.touched or bool(self.done)
 
     def is_over(self, write: PlannedWrite) -> bool:
         """Whether nothing is left to do about this write."""
@@ -104,6 +124,15 @@ def left_out(item: PlannedItem, *, restore: int, takes_back: bool = False) -> It
             reason=ConsentMissing.code,
             message=message[:_LONGEST_MESSAGE],
             hint="Check the connection once it may, then preview again.",
+        )
+    if any(reason.code in (NOT_READ, UNSETTLED) for reason in item.reasons):
+        return ItemResult(
+            key=item.key,
+            state=ItemState.NEEDS_DECISION,
+            action=item.action.value,
+            reason=item.reasons[0].code,
+            message=message[:_LONGEST_MESSAGE],
+            hint="Preview it again.",
         )
     return ItemResult(
         key=item.key,
@@ -194,6 +223,8 @@ def unverified(hand: Hand, error: AtlasError) -> ItemResult:
 
 def refused_before(hand: Hand, record: WriteRecord) -> ItemResult:
     """Graph refused a write, and the worker died before it could say so."""
+    if record.code == APPROVAL:
+        return needs_approval(hand, record.message)
     return failed(hand, record.code or "rejected", record.message or "Microsoft Graph refused the write.")
 
 
@@ -205,10 +236,10 @@ def not_attempted(hand: Hand, *, needed: str) -> ItemResult:
     return replace(result, state=ItemState.SKIPPED)
 
 
-def needs_approval(hand: Hand, error: AtlasError) -> ItemResult:
+def needs_approval(hand: Hand, message: str) -> ItemResult:
     """Multi Admin Approval holds the write."""
     hint = "Ask for the approval in the admin center, then preview again."
-    return replace(failed(hand, "approval", error.message, hint=hint), state=ItemState.NEEDS_DECISION)
+    return replace(failed(hand, APPROVAL, message, hint=hint), state=ItemState.NEEDS_DECISION)
 
 
 def ambiguous(hand: Hand, ids: Iterable[str]) -> ItemResult:

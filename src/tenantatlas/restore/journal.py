@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -19,11 +20,43 @@ from tenantatlas.core import clock, ids
 from tenantatlas.core.errors import AtlasError
 from tenantatlas.core.ids import sha256_hex
 from tenantatlas.graph.values import WriteReply
+from tenantatlas.policies.registry import get_type
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.runs.registry import Fenced
 
-from .models import Restore, RestoreItem, WriteRecord, WriteResult, WriteState
-from .planned import PlannedWrite
+from .models import Restore, RestoreItem, RestoreStatus, WriteRecord, WriteResult, WriteState
+from .planned import APPROVAL, PlannedWrite
+from .settle import settle_window
+
+#: So many restores may have been executed in the time that a create may take to show.
+_RECENT = 50
+
+
+def unsettled_creates(*, besides: int = 0) -> dict[str, datetime]:
+    """Item key → until when what an ended or lost run sent for it may still show: nobody has settled it.
+
+    `besides`: a run that settles its own.
+    """
+    executed = Restore.objects.filter(status__in=(RestoreStatus.RUNNING, RestoreStatus.COMPLETED))
+    recent = list(executed.order_by("-pk").values_list("pk", flat=True)[:_RECENT])
+    open_ones = WriteRecord.objects.filter(
+        restore__in=recent, kind="create", state__in=(WriteState.SENT, WriteState.UNKNOWN)
+    ).exclude(run_id=besides)
+    found: dict[str, datetime] = {}
+    for record in open_ones.order_by("sent_at"):
+        window = timedelta(seconds=settle_window(get_type(record.item.partition("/")[0])))
+        until = (record.sent_at or record.intended_at) + window
+        if until > clock.now():
+            found[record.item] = until
+    return found
+
+
+def why_unsettled(until: datetime) -> str:
+    """What people read of a policy for which nothing is made until then."""
+    return (
+        "A create of it was sent and its answer is not known, so it may still appear. "
+        f"Preview it again after {until:%H:%M:%S} UTC."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +71,12 @@ class Journal:
         """The last attempt of each write, by its number."""
         rows = WriteRecord.objects.filter(restore=self.restore, run_id=self.run.pk)
         return {row.n: row for row in rows.order_by("n", "attempt")}
+
+    def lost(self) -> list[WriteRecord]:
+        """The attempts whose answer was lost, settled or not, in the order of sending."""
+        rows = WriteRecord.objects.filter(restore=self.restore, run_id=self.run.pk)
+        rows = rows.exclude(state__in=(WriteState.INTENDED, WriteState.KNOWN))
+        return list(rows.order_by("n", "attempt"))
 
     def intend(
         self, write: PlannedWrite, *, path: str, body: bytes | None, before: Iterable[str], attempt: int
@@ -145,4 +184,5 @@ class Journal:
 def _said(error: AtlasError | None) -> dict[str, str]:
     if error is None:
         return {"code": "", "message": ""}
-    return {"code": error.code, "message": error.message[:600]}
+    code = APPROVAL if error.details.get("approval_code") else error.code
+    return {"code": code, "message": error.message[:600]}

@@ -38,12 +38,12 @@ class LostAnswers:
 
     def settle(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
         """Find out what became of it, before anything else happens with the policy."""
-        hand.unsettled = True
+        hand.unsettled = hand.touched = True
         if write.repeatable:
             self._work.read_one(hand, then=partial(self._was_read_back, write, hand, record))
             return
         if write.kind == "create":
-            self._work.creating[hand.namesake] = 1
+            self._work.begin_create(hand)
         self._look_later(write, hand, record, Looks(settle_window(hand.policy_type)))
 
     def end_if_given_up(self, write: PlannedWrite, hand: Hand, record: WriteRecord, *, why: str = "") -> bool:
@@ -64,7 +64,8 @@ class LostAnswers:
 
     def note(self, write: PlannedWrite, hand: Hand, record: WriteRecord) -> None:
         """Remember a create whose answer was lost: it may have made something besides."""
-        if record.kind == "create" and record.state == WriteState.SETTLED:
+        settled = record.state == WriteState.SETTLED and record.result != WriteResult.AMBIGUOUS
+        if record.kind == "create" and settled:
             self._settled.append((write, hand, record))
 
     # ── Writes that may be repeated: read back, compare, then repeat if needed ──

@@ -23,8 +23,8 @@ from .approval import check_approved
 from .execute import Execution
 from .facts import plan_facts
 from .params import ExecuteParams, PreviewParams
-from .plan import NOT_READ, build_plan
-from .planned import WRITING, Action, PlannedItem
+from .plan import build_plan
+from .planned import NOT_READ, WRITING, Action, PlannedItem
 from .preview import TargetReader, choose
 from .queries import find_restore
 from .services import (
@@ -32,6 +32,7 @@ from .services import (
     check_deletes,
     check_executable,
     check_fresh,
+    check_plan,
     mark_executed,
     mark_executing,
     operation_of,
@@ -161,6 +162,7 @@ class ExecuteRestore(Operation[ExecuteParams]):
     def plan(self, ctx: RunContext) -> Iterable[ItemSpec]:
         """One item per policy of the plan."""
         restore = find_restore(ctx.params.restore)
+        check_plan(restore, ctx.params.plan)
         check_fresh(restore, at=ctx.run.started_at or ctx.run.created_at)
         check_deletes(restore)
         began = ctx.run.started_at or ctx.run.created_at
@@ -180,6 +182,7 @@ class ExecuteRestore(Operation[ExecuteParams]):
     def process_chunk(self, ctx: RunContext, items: list[RunItem]) -> Iterator[ItemResult]:
         """Send the plan's writes for these policies, in its order."""
         restore = find_restore(ctx.params.restore)
+        check_plan(restore, ctx.params.plan)
         plan = load_plan(restore)
         execution = Execution(
             ctx,

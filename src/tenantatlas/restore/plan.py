@@ -36,7 +36,9 @@ from .order import ItemSteps, Placed, place_steps
 from .planned import (
     ABSENT,
     MAKING,
+    NOT_READ,
     PERMISSION_MISSING,
+    UNSETTLED,
     WRITING,
     Action,
     Link,
@@ -60,8 +62,6 @@ from .world import (
     placeholder,
 )
 
-#: The reason of a policy that could not be looked at in the tenant.
-NOT_READ = "not_read"
 _USERS_SHOWN = 3
 
 
@@ -147,6 +147,7 @@ class _Planner:
         if key not in self._items:
             self._path.append(key)
             item = self._held_without_permission(self._decide(self.sources[key]))
+            item = self._held_while_unsettled(item)
             self._path.pop()
             if key in self._circles:
                 item = _base(self.sources[key], Action.CANNOT, "circle", self._circles[key])
@@ -164,6 +165,14 @@ class _Planner:
         what = f"{' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing"
         message = f"The app may not write it: {what}. Grant it, or connect a writer's app that has it."
         held = _base(source, Action.CANNOT, PERMISSION_MISSING, message)
+        return replace(held, live_id=self.matches[item.key].live_id)
+
+    def _held_while_unsettled(self, item: PlannedItem) -> PlannedItem:
+        """The item; held where it makes what an earlier restore may have made, as nobody can see yet."""
+        if item.action not in MAKING or item.key not in self.given.unsettled:
+            return item
+        self.steps.pop(item.key, None)
+        held = _base(self.sources[item.key], Action.CANNOT, UNSETTLED, self.given.unsettled[item.key])
         return replace(held, live_id=self.matches[item.key].live_id)
 
     def _restored(self, key: str) -> Resolution | None:

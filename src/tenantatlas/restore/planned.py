@@ -41,6 +41,12 @@ ABSENT = "absent"
 
 #: Why an item is held whose write Graph would refuse.
 PERMISSION_MISSING = "permission_missing"
+#: Why an item is held: what the tenant has of its type could not be read.
+NOT_READ = "not_read"
+#: Why an item is held: a create of it was sent, and it is not known yet what became of it.
+UNSETTLED = "unsettled"
+#: What a write that waits for Multi Admin Approval was refused with.
+APPROVAL = "approval"
 
 
 class Action(StrEnum):

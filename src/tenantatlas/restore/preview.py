@@ -37,6 +37,7 @@ from tenantatlas.tenants.models import Tenant
 from tenantatlas.tenants.permissions import missing_to_write
 
 from .chosen import Chosen, chosen_versions, versions_of
+from .journal import unsettled_creates, why_unsettled
 from .mapping import read_mapping
 from .match import match_sources
 from .models import RestoreItem
@@ -103,6 +104,7 @@ class TargetReader:
             names=_group_names(),
             mapping=read_mapping(params.mapping) if params.mapping else {},
             successors=_successors(),
+            unsettled={key: why_unsettled(until) for key, until in unsettled_creates().items()},
         )
         return self._with_details(given, named)
 

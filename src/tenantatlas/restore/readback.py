@@ -104,6 +104,8 @@ class ReadBack:
             return
         work.ctx.crash_point("verify")
         hand.verified = True
+        if stage == _MADE:
+            hand.made = compared.digest
         if stage == _WHOLE:
             work.end(hand, succeeded(hand, compared, graph_id=work.id_of(hand)))
 

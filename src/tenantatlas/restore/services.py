@@ -176,7 +176,7 @@ def operation_of(restore: Restore) -> str:
 
 def check_executable(restore: Restore, params: ExecuteParams) -> None:
     """Refuse what must not be executed: other plan, other tenant, stale, held, or with nothing left to do."""
-    _check_hash(restore, params.plan)
+    check_plan(restore, params.plan)
     if params.confirm != restore.tenant.slug:
         raise InputError(
             f"The name typed is not that of the tenant: it is {restore.tenant.slug}.",
@@ -214,7 +214,8 @@ def deletes(restore: Restore) -> bool:
     return any(restore.counts.get(action.value) for action in DELETING)
 
 
-def _check_hash(restore: Restore, given: str) -> None:
+def check_plan(restore: Restore, given: str) -> None:
+    """Refuse another plan than the one that was confirmed: it may have been previewed again since."""
     if len(given) != _HASH_LENGTH or set(given) - set("0123456789abcdef"):
         raise InputError(
             "The plan's hash must be 64 hexadecimal characters.",

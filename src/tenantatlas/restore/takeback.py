@@ -17,8 +17,8 @@ from .world import RestoreKind, Undone
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: Results after which an attempt has left nothing behind.
-_WITHOUT_EFFECT = (WriteResult.REFUSED, WriteResult.AGAIN, WriteResult.NEEDLESS, WriteResult.ABSENT)
+#: Answers after which an attempt has left nothing behind. Where none came, nobody can be sure.
+_WITHOUT_EFFECT = (WriteResult.REFUSED, WriteResult.AGAIN, WriteResult.NEEDLESS)
 
 
 def taken_back(params: PreviewParams) -> list[Chosen]:
@@ -34,7 +34,7 @@ def has_written(restore: Restore) -> bool:
 
 def _touching(restore: Restore) -> QuerySet[WriteRecord]:
     rows = WriteRecord.objects.filter(restore=restore).exclude(state=WriteState.INTENDED)
-    return rows.exclude(result__in=_WITHOUT_EFFECT)
+    return rows.exclude(state=WriteState.KNOWN, result__in=_WITHOUT_EFFECT)
 
 
 def _written(parent: Restore) -> Iterator[Chosen]:

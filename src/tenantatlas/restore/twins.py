@@ -15,7 +15,7 @@ from django.db.models import F
 
 from tenantatlas.backups.models import IMPORTED, BackupSet, PolicyVersion, SetStatus
 from tenantatlas.backups.services import load_document
-from tenantatlas.inventory.models import Policy, Presence
+from tenantatlas.inventory.models import Policy, Presence, ReadStatus
 from tenantatlas.notifications.models import Tone
 from tenantatlas.notifications.services import notify_user
 from tenantatlas.policies.canonical import compose
@@ -27,8 +27,9 @@ from .planned import fill_body
 from .settle import LostCreate
 from .stored import open_item
 
-#: So many captures are looked through.
+#: So many captures that have read the types are looked through.
 LOOKS = 3
+_LOST = (WriteState.SENT, WriteState.UNKNOWN, WriteState.SETTLED)
 _CLOCKS_APART = timedelta(minutes=10)
 
 
@@ -38,7 +39,7 @@ def look_for_late_twins() -> None:
         status=RestoreStatus.COMPLETED,
         twin_looks__lt=LOOKS,
         records__kind="create",
-        records__state=WriteState.SETTLED,
+        records__state__in=_LOST,
     )
     for restore in waiting.select_related("tenant", "execute_run").distinct():
         with tenant_scope(restore.tenant):
@@ -46,26 +47,37 @@ def look_for_late_twins() -> None:
 
 
 def _look(restore: Restore) -> None:
-    records = list(WriteRecord.objects.filter(restore=restore, kind="create", state=WriteState.SETTLED))
-    since = max(record.settled_at or record.intended_at for record in records)
+    records = list(WriteRecord.objects.filter(restore=restore, kind="create", state__in=_LOST))
+    since = max(record.settled_at or record.sent_at or record.intended_at for record in records)
+    types = {record.item.partition("/")[0] for record in records}
     captured = BackupSet.objects.exclude(source=IMPORTED)
     ended = captured.filter(
         pk__gt=restore.twins_seen_in,
         created_at__gte=since,
         status__in=(SetStatus.COMPLETE, SetStatus.INCOMPLETE),
     )
-    for backup_set in ended.order_by("pk")[: LOOKS - restore.twin_looks]:
+    for backup_set in ended.order_by("pk"):
+        has_read = _has_read(backup_set, types)
         found = {each["id"]: each for record in records for each in _twins_of(restore, record)}
         with transaction.atomic():
             mine = Restore.objects.filter(pk=restore.pk, twins_seen_in=restore.twins_seen_in)
-            if not mine.update(twin_looks=F("twin_looks") + 1, twins_seen_in=backup_set.pk):
+            if not mine.update(twin_looks=F("twin_looks") + has_read, twins_seen_in=backup_set.pk):
                 return
             _report(restore, found)
         restore.twins_seen_in = backup_set.pk
+        restore.twin_looks += has_read
+        if restore.twin_looks >= LOOKS:
+            return
+
+
+def _has_read(backup_set: BackupSet, types: set[str]) -> bool:
+    """Whether everything of these types was listed for it."""
+    read = backup_set.types.filter(type_key__in=types, status=ReadStatus.COMPLETE)
+    return set(read.values_list("type_key", flat=True)) == types
 
 
 def _twins_of(restore: Restore, record: WriteRecord) -> Iterator[dict[str, str]]:
-    row = restore.items.select_related("restore__tenant").get(key=record.item)
+    row = restore.items.select_related("restore__tenant", "version").get(key=record.item)
     policy_type = get_type(row.type_key)
     opened = open_item(row)
     made = dict(restore.items.exclude(created_id="").values_list("key", "created_id"))
@@ -82,7 +94,7 @@ def _twins_of(restore: Restore, record: WriteRecord) -> Iterator[dict[str, str]]
     ours = set(RestoreItem.objects.exclude(created_id="").values_list("created_id", flat=True))
     strangers = Policy.objects.filter(
         type_key=row.type_key, name=name, presence=Presence.PRESENT, first_seen__gte=sent_at - _CLOCKS_APART
-    ).exclude(graph_id__in=ours | lost.before)
+    ).exclude(graph_id__in=ours | lost.before | {row.live_id, row.version.graph_id})
     for policy in strangers:
         version = PolicyVersion.objects.filter(policy=policy).select_related("tenant").order_by("-id").first()
         if version is not None and lost.carried_by(compose(policy_type, load_document(version))):

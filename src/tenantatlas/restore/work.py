@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
+from tenantatlas.core import clock
 from tenantatlas.core.errors import AtlasError, Cancelled
 from tenantatlas.core.json import Json
 from tenantatlas.graph.client import GraphClient
@@ -39,8 +40,10 @@ class Work:
     desk: Desk
     #: item key → the id that was made for it
     ids: dict[str, str] = field(default_factory=dict)
-    #: names under which a create is on its way: an object that appears may be its
-    creating: Counter[tuple[str, str]] = field(default_factory=Counter)
+    #: name → the policy whose create under it is on its way: an object that appears may be its
+    creating: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: name → when the last create under it ended (monotonic)
+    created_at: dict[tuple[str, str], float] = field(default_factory=dict)
     #: how often each write has been tried
     attempts: Counter[int] = field(default_factory=Counter)
     results: deque[ItemResult] = field(default_factory=deque)
@@ -51,8 +54,22 @@ class Work:
         """The policy has its result; the first one counts."""
         if not hand.ended:
             hand.ended = True
-            self.creating[hand.namesake] = 0
+            self.end_create(hand)
             self.results.append(result)
+
+    def begin_create(self, hand: Hand) -> None:
+        """Its create goes out: no other of its name until it has ended."""
+        self.creating.setdefault(hand.namesake, hand.item.key)
+
+    def end_create(self, hand: Hand) -> None:
+        """What became of its create is known, if it was on its way."""
+        if self.creating.get(hand.namesake) == hand.item.key:
+            del self.creating[hand.namesake]
+            self.created_at[hand.namesake] = clock.monotonic()
+
+    def may_create(self, hand: Hand) -> bool:
+        """Whether no create of another policy of its name is on its way."""
+        return self.creating.get(hand.namesake, hand.item.key) == hand.item.key
 
     def concerns_run(self, error: AtlasError) -> bool:
         """Whether the error ends the work on all items; it is kept, and raised when nothing is under way."""

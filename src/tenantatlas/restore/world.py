@@ -127,6 +127,8 @@ class PlanInput:
     #: kind → why some of it could not be looked for (`Existence.UNKNOWN`)
     unasked: Mapping[str, str] = field(default_factory=dict)
     mapping: Decisions = field(default_factory=dict)
+    #: item key → why nothing is made for it now: an earlier create of it may still have an effect
+    unsettled: Mapping[str, str] = field(default_factory=dict)
     #: item key → the id that an earlier restore gave to that policy
     successors: Mapping[str, str] = field(default_factory=dict)
 
