@@ -117,6 +117,21 @@ def test_an_interrupted_init_can_be_repeated(blank, password_file):
     assert (blank.home / "key").read_text().startswith("tenantatlas-key-1:AAAA")
 
 
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_database_that_is_gone_is_no_new_install(ready, password_file, emptied):
+    if ready.install.url:
+        pytest.skip("a server's database is not in the home")
+    (ready.home / "engine.db").touch()
+    for file in ready.home.glob("atlas.db*"):
+        file.unlink()
+    if emptied:
+        (ready.home / "atlas.db").touch()
+
+    ready("tenants", "list").failed(7, "is gone", "self restore")
+    ready("migrate").failed(7, "is gone", "self restore")
+    ready("init", "--admin-email", OWNER, "--admin-password-file", password_file).failed(7, "is gone")
+
+
 def test_init_where_nothing_can_be_written_is_our_storage(tmp_path, password_file):
     (tmp_path / "file").write_text("in the way")
     program = Program(Install(tmp_path / "file" / "home"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 
@@ -161,6 +162,7 @@ def test_what_nobody_expected_is_our_fault_and_has_a_reference(boom, caplog):
         (OperationalError("unable to open database file"), "cannot be opened"),
         (OperationalError('connection to server at "db" failed: Connection refused'), "cannot be reached"),
         (OperationalError("FATAL: password authentication failed for user"), "refused our sign-in"),
+        (sqlite3.OperationalError("database or disk is full"), "disk is full"),
         (OSError(28, "No space left on device"), "disk is full"),
     ],
 )

@@ -166,13 +166,15 @@ def test_open_decisions_hold_only_what_needs_them(
         (("--set", "999999"), 5, "no backup set"),
         (("--policy", "nobody"), 2, "nobody"),
         (("--types", "nothing"), 2, "nothing"),
+        (("--types", ""), 2, "leave the option out"),
+        (("--types", "configurationPolicies", "--policy", "nobody"), 2, "of these types"),
         (("--version", "999999"), 2, "version"),
         (("--existing", "destroy"), 2, "destroy"),
         (("--mapping", "no-such-file"), 2, "cannot be read"),
     ],
 )
 def test_bad_input_is_said(
-    command, backup_set: int, arguments: tuple[str, str], code: int, words: str
+    command, backup_set: int, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     given = arguments if arguments[0] == "--set" else ("--set", str(backup_set), *arguments)
 

@@ -314,6 +314,17 @@ def test_a_preview_lasts_half_an_hour(restoring: Restoring, lost: Restore) -> No
     assert restoring.execute(lost).outcome == "succeeded"
 
 
+def test_a_decision_about_what_nothing_names_does_not_look_applied(
+    restoring: Restoring,
+    lost: Restore,  # noqa: F811
+) -> None:
+    mapping = {"version": 1, "groups": {"mistyped": {"name": "", "action": "drop", "target": None}}}
+    restore = restoring.preview(lost.backup_set, mapping=mapping)
+    (warning,) = restore.warnings
+    assert "what nothing names" in warning
+    assert "mistyped" in warning
+
+
 def test_a_directory_that_was_never_synchronised_is_pointed_out(restoring: Restoring) -> None:
     pilot = put_group(restoring, "Pilot")
     restoring.world.catalog_policy("One", assignments=[group_target(pilot)])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 
+from tenantatlas.core import clock
 from tenantatlas.notifications.models import Notification
-from tenantatlas.runs import chronicle, dispatch, endings, engine, executor, quarantine, rescue
+from tenantatlas.runs import chronicle, dispatch, endings, engine, executor, quarantine, rescue, services
 from tenantatlas.runs.context import Hand, Word
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunEvent, RunItem
@@ -156,3 +158,31 @@ def test_who_started_it_may_be_told_nothing_and_still_it_ends(cast, monkeypatch)
     with pytest.raises(ValueError, match="out of order"):
         quarantine.note(run.pk, dispatch=1, why="bug")
     assert fresh(run).breakdowns == 0
+
+
+def test_a_database_that_refuses_the_worker_is_told_and_forgotten(monkeypatch, caplog):
+    monkeypatch.setattr(engine, "_process", engine._Process())
+    full = OperationalError("database or disk is full")
+    with clock.use_clock(clock.VirtualClock()) as time:
+        engine._note_refused("keeper", full)
+        time.advance(40)
+        engine._note_refused("keeper", full)
+        assert engine.refused_for(60) is None
+        time.advance(25)
+        assert engine.refused_for(60) is full
+        engine._forget_refused("keeper")
+        assert engine.refused_for(60) is full
+        time.advance(2 * settings.ATLAS_HEARTBEAT_SECONDS)
+        engine._forget_refused("keeper")
+        assert engine.refused_for(60) is None
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False]
+
+
+def test_who_waits_for_a_run_is_told_that_the_database_refuses_it(cast, monkeypatch):
+    run = start(cast)
+    full = OperationalError("database or disk is full")
+    monkeypatch.setattr(services, "worker_alive", lambda: True)
+    monkeypatch.setattr(dispatch, "refused_for", lambda _seconds: full)
+    with pytest.raises(OperationalError, match="disk is full"):
+        services.work_until_done(run)
+    assert fresh(run).is_open

@@ -101,7 +101,7 @@ def test_a_blocking_check_is_shown_instead_of_a_preview(ended, world: World, ana
     answer = ana.post(f"{detail(ended)}undo/")
     draft = Restore.objects.latest("pk")
     assert answer.headers["Location"] == f"{detail(draft)}preview/"
-    assert "our own store was restored from a backup" in text(page(ana.get(answer.headers["Location"])))
+    assert "its writes are held" in text(page(ana.get(answer.headers["Location"])))
     assert draft.preview_run is None
 
 

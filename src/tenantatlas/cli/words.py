@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-TypesOption = Annotated[str, typer.Option(metavar="A,B", help="Only these policy types, by key.")]
+from tenantatlas.core.errors import InputError
+
+TypesOption = Annotated[str | None, typer.Option(metavar="A,B", help="Only these policy types, by key.")]
 FoundationsOption = Annotated[
     bool | None,
     typer.Option(
@@ -21,12 +23,18 @@ PolicyOption = Annotated[
 ]
 
 
-def split_words(values: Iterable[str] | None) -> list[str]:
-    """The words of comma-separated lists, each once."""
-    words = (word.strip() for value in values or () for word in value.split(","))
+def split_words(values: Iterable[str | None] | None) -> list[str]:
+    """The words of comma-separated lists, each once. A list that was given and is empty is refused."""
+    given = [value for value in values or () if value is not None]
+    if not all(value.strip(" ,") for value in given):
+        raise InputError(
+            "A list of types or policies is empty.",
+            hint="Name some, or leave the option out for all of them.",
+        )
+    words = (word.strip() for value in given for word in value.split(","))
     return list(dict.fromkeys(word for word in words if word))
 
 
-def with_foundations(chosen: bool | None, types: str) -> bool:  # noqa: FBT001 - the value of an option
+def with_foundations(chosen: bool | None, types: str | None) -> bool:  # noqa: FBT001 - the value of an option
     """Whether foundations come along: as said, else with all types and not with named ones."""
-    return not types.strip() if chosen is None else chosen
+    return not types if chosen is None else chosen

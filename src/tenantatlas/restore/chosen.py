@@ -42,14 +42,18 @@ def chosen_versions(params: PreviewParams) -> list[PolicyVersion]:
     if params.types:
         versions = [version for version in versions if version.type_key in params.types]
     if params.policies:
-        versions = _with_ids(versions, params.policies)
+        versions = _with_ids(versions, params.policies, of_types=bool(params.types))
     return versions
 
 
 def _one_version(number: int) -> PolicyVersion:
     found = PolicyVersion.objects.filter(pk=number).select_related("tenant").first()
     if found is None:
-        raise InputError(f"There is no version {number} here.", details={"field": "version"})
+        raise InputError(
+            f"There is no version {number} here.",
+            hint="`tenantatlas backups show SET` lists the versions of a set.",
+            details={"field": "version"},
+        )
     return found
 
 
@@ -60,13 +64,15 @@ def versions_of(backup_set: BackupSet) -> Iterator[PolicyVersion]:
         yield entry.version
 
 
-def _with_ids(versions: list[PolicyVersion], graph_ids: tuple[str, ...]) -> list[PolicyVersion]:
+def _with_ids(
+    versions: list[PolicyVersion], graph_ids: tuple[str, ...], *, of_types: bool
+) -> list[PolicyVersion]:
     found = [version for version in versions if version.graph_id in graph_ids]
     unknown = sorted(set(graph_ids) - {version.graph_id for version in found})
     if unknown:
         named = ", ".join(unknown[:_NAMED_AT_MOST])
         raise InputError(
-            f"The set has no policy with the id {named}.",
+            f"The set has no policy{' of these types' if of_types else ''} with the id {named}.",
             hint="See what it holds with `tenantatlas backups show SET`.",
             details={"field": "policies", "unknown": unknown[:50]},
         )

@@ -17,6 +17,8 @@ from .settle import read_by_list
 from .undoing import DELETES_OFF
 from .world import PlanInput, RestoreKind
 
+_IDS_SHOWN = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlanFacts:
@@ -81,8 +83,17 @@ def _warnings(plan: Plan, given: PlanInput) -> Iterator[str]:
         yield f"{_policies(staying)} that the restore made will stay: deleting is off for this tenant."
     if not given.groups and any(need.kind == "groups" for need in plan.needs()):
         yield "No group is known here yet: synchronise the directory."
+    yield from _idle_decisions(plan, given)
     if any(item.action is Action.RECREATE for item in plan.items):
         yield "Recreated policies get new ids: scripts run again, certificates are issued again."
+
+
+def _idle_decisions(plan: Plan, given: PlanInput) -> Iterator[str]:
+    """A mistyped id in a mapping must not look applied."""
+    idle = sorted({id_ for _, id_ in given.mapping} - {need.id for need in plan.needs()})
+    if idle:
+        shown = ", ".join(idle[:_IDS_SHOWN]) + (", …" if len(idle) > _IDS_SHOWN else "")
+        yield f"The mapping decides what nothing names that this restore writes: {shown}."
 
 
 def _is_held_for(item: PlannedItem, given: PlanInput, permissions: tuple[str, ...]) -> bool:

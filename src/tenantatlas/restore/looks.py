@@ -86,7 +86,8 @@ def _writes(scope: Scope) -> Iterator[Check]:
         yield Check(
             code="writes_held",
             level=Level.BLOCKING,
-            message=f"Nothing is written to {tenant.slug}: our own store was restored from a backup.",
+            message=f"Nothing is written to {tenant.slug}: its writes are held, by a person or "
+            "since our own store was restored from a backup.",
             hint=f"Confirm with `tenantatlas tenants set {tenant.slug} --writes yes`.",
         )
     else:

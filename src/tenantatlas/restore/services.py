@@ -179,7 +179,7 @@ def check_executable(restore: Restore, params: ExecuteParams) -> None:
     check_plan(restore, params.plan)
     if params.confirm != restore.tenant.slug:
         raise InputError(
-            f"The name typed is not that of the tenant: it is {restore.tenant.slug}.",
+            f"What was typed is not the tenant's short name, which is {restore.tenant.slug}.",
             hint=f"Confirm with {restore.tenant.slug}.",
             details={"field": "confirm"},
         )

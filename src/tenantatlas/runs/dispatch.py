@@ -141,6 +141,13 @@ def own_worker() -> str:
     return engine.worker_id()
 
 
+def refused_for(seconds: float) -> Exception | None:
+    """How our database has refused this worker for so long (seconds of the clock); None where it has not."""
+    from . import engine
+
+    return engine.refused_for(seconds)
+
+
 def alive() -> bool:
     """Whether any process works runs now: who holds the home's lock, or has a fresh heartbeat."""
     if connection.vendor == "sqlite":

@@ -74,6 +74,19 @@ class JobState(StrEnum):
 _JOB_STATES = {"ENQUEUED": JobState.WAITING, "DELAYED": JobState.WAITING, "PENDING": JobState.WORKING}
 
 
+#: What the driver raises while our database cannot be used.
+_AWAY = (OperationalError, InterfaceError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """What our database refuses a keeper with: the first time and the last (monotonic)."""
+
+    since: float
+    last: float
+    error: Exception
+
+
 @dataclass
 class _Process:
     """What this process has running."""
@@ -86,6 +99,8 @@ class _Process:
     keepers: list[threading.Thread] = field(default_factory=list)
     in_hand: set[int] = field(default_factory=set)
     guard: threading.RLock = field(default_factory=threading.RLock)
+    #: keeper → how our database refuses it
+    refused: dict[str, Refused] = field(default_factory=dict)
 
 
 _process = _Process()
@@ -394,7 +409,7 @@ def _contained(part: Callable[..., Word]) -> Callable[[int, int], str]:
     def step(run_id: int, dispatch: int) -> str:
         try:
             return part(run_id, dispatch=dispatch, hand=_hand()).value
-        except (OperationalError, InterfaceError) as error:
+        except _AWAY as error:
             log.warning("step_interrupted", extra={"run": run_id, "part": part.__name__}, exc_info=error)
             raise StoreAway(type(error).__name__) from None
         except Exception as error:  # noqa: BLE001 - what ends a run is decided there
@@ -474,7 +489,7 @@ def launch(*, worker: str, keepers: Mapping[str, Callable[[], None]]) -> None:
         _give_up()
         raise
     for name, keep in keepers.items():
-        thread = threading.Thread(target=_keep, args=(keep,), name=name, daemon=True)
+        thread = threading.Thread(target=_keep, args=(name, keep), name=name, daemon=True)
         _process.keepers.append(thread)
         thread.start()
 
@@ -512,16 +527,43 @@ def _launch_engine() -> None:
     DBOS.launch()
 
 
-def _keep(keep: Callable[[], None]) -> None:
+def _keep(name: str, keep: Callable[[], None]) -> None:
     try:
         while not _process.stopping.wait(_KEEPER_SECONDS):
             try:
                 keep()
-            except Exception:
-                log.exception("keeper_failed")
+                _forget_refused(name)
+            except Exception as error:  # noqa: BLE001 - it goes on: the database may come back
+                _note_refused(name, error)
                 connections.close_all()
     finally:
+        _process.refused.pop(name, None)
         connections.close_all()
+
+
+def _note_refused(name: str, error: Exception) -> None:
+    """Log it whole the first time, in short while it goes on."""
+    now, before = clock.monotonic(), _process.refused.get(name)
+    _process.refused[name] = Refused(since=before.since if before else now, last=now, error=error)
+    if before is not None and repr(before.error) == repr(error):
+        log.warning("keeper_failed", extra={"keeper": name, "again": repr(error)})
+    else:
+        log.error("keeper_failed", extra={"keeper": name}, exc_info=error)
+
+
+def _forget_refused(name: str) -> None:
+    """A keeper writes only now and then: it is well again where it has written twice since."""
+    refused = _process.refused.get(name)
+    if refused is not None and clock.monotonic() > refused.last + 2 * settings.ATLAS_HEARTBEAT_SECONDS:
+        del _process.refused[name]
+
+
+def refused_for(seconds: float) -> Exception | None:
+    """How our database has refused this worker's own records for so long (of the clock); None where not."""
+    limit = clock.monotonic() - seconds
+    away = [each for each in list(_process.refused.values()) if isinstance(each.error, _AWAY)]
+    longest = min(away, key=lambda each: each.since, default=None)
+    return longest.error if longest is not None and longest.since <= limit else None
 
 
 def stop() -> bool:

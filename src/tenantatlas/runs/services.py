@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
+_REFUSED_SECONDS = 60.0
 
 
 def start_run(
@@ -87,7 +88,8 @@ def _authorise(op: registry.Operation[Any], *, tenant: Tenant, actor: User | Non
     if op.writes_tenant and tenant.writes_held:
         raise WritesHeld(
             f"Nothing is written to {tenant.slug} until a person confirms it.",
-            hint="Our own store was restored from a backup: check it, then release the tenant's writes.",
+            hint="A person holds its writes, or our own store was restored from a backup: look at what "
+            f"changed since, then let it go on with `tenantatlas tenants set {tenant.slug} --writes yes`.",
         )
 
 
@@ -127,7 +129,12 @@ def retry_failed_items(
     if run.is_open:
         raise Conflict("The run has not ended yet.", hint="Wait until it has, or cancel it.")
     if not work.retryable:
-        raise Conflict(f"The items of {work.label.lower()} cannot be done again by themselves.")
+        raise Conflict(
+            f"“{work.label}” is not done again item by item.",
+            hint="Start it again as a whole; a restore with `tenantatlas restore rerun RESTORE`.",
+        )
+    if not run.may_retry and run.started_at is None:
+        raise Conflict("It ended before it began, so it has no items to do again.", hint="Start it anew.")
     if not run.may_retry:
         raise Conflict("Nothing went wrong in this run, so there is nothing to do again.")
     nonce = f"retry-{run.pk}"
@@ -180,13 +187,17 @@ def run_again(run: OperationRun, *, actor: User | None, trigger: Trigger) -> tup
 def work_until_done(run: OperationRun, *, timeout: float | None = None) -> OperationRun:
     """Return the run once it is completed (or the timeout in real seconds has passed, as it then is).
 
-    When no worker is alive, this process becomes one until then.
+    When no worker is alive, this process becomes one until then. Raises where our database has refused it for
+    a minute, as it does while the disk is full: the run goes on with the next worker.
     """
     until = None if timeout is None else clock.monotonic() + timeout * clock.scale()
     with contextlib.ExitStack() as stack:
         while (fresh := _fresh(run)).is_open and (until is None or clock.monotonic() < until):
             if not worker_alive():
                 stack.enter_context(_worker_here())
+            refused = dispatch.refused_for(_REFUSED_SECONDS * clock.scale())
+            if refused is not None:
+                raise refused
             clock.sleep(_POLL_SECONDS * clock.scale())
     return fresh
 

@@ -62,9 +62,11 @@ def require_ready() -> None:
     """Nothing, or an error that says what to run: the install is set up and its schema is this version's."""
     if _sqlite_file_missing():
         _refuse_unusable_home()
+        refuse_lost_database()
         raise _not_set_up()
     state = schema_state()
     if state.empty:
+        refuse_lost_database()
         raise _not_set_up()
     _refuse_newer(state)
     if state.missing:
@@ -74,8 +76,23 @@ def require_ready() -> None:
         )
 
 
+def refuse_lost_database() -> None:
+    """`StorageFailed` where this home has all of an install but what was in its database (SQLite only)."""
+    rest = (settings.ATLAS_KEY_FILE, settings.ATLAS_SECRET_KEY_FILE, Path(settings.ATLAS_HOME) / "engine.db")
+    if connection.vendor != "sqlite" or not all(Path(file).exists() for file in rest):
+        return
+    if _sqlite_file_missing() or schema_state().empty:
+        raise StorageFailed(
+            f"The database of this install is gone: {connection.settings_dict['NAME']} is missing or empty, "
+            "while its key is here.",
+            hint="Put it back with `tenantatlas self restore FILE`. For a new install, set ATLAS_HOME to "
+            "another folder.",
+        )
+
+
 def migrate_schema() -> tuple[str, ...]:
     """Bring the schema to this version and return what was applied. A newer schema is refused, untouched."""
+    refuse_lost_database()
     with _only_one():
         state = schema_state()
         _refuse_newer(state)

@@ -11,6 +11,7 @@ connection refused · timeout · …          → the server cannot be reached
 from __future__ import annotations
 
 import errno
+import sqlite3
 
 from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection
 
@@ -57,7 +58,7 @@ def storage_failure(error: BaseException) -> StorageFailed | None:
         return StorageFailed(
             "The disk is full.", hint="Make room on the disk, then try again. Nothing was half-written."
         )
-    if not isinstance(error, DatabaseError | InterfaceError):
+    if not isinstance(error, DatabaseError | InterfaceError | sqlite3.Error):
         return None
     said = str(error).lower()
     for signs, sentence, hint in _SIGNS:

@@ -27,7 +27,7 @@ def require_writes_allowed(tenant: Tenant) -> None:
     """Nothing, or `WritesHeld` while writes are held, asked of the database now."""
     if Tenant.objects.filter(pk=tenant.pk, writes_held=True).exists():
         raise WritesHeld(
-            f"Writing to {tenant.slug} is held since our own store was restored from a backup.",
+            f"Writing to {tenant.slug} is held, by a person or since our own store was restored from a copy.",
             hint="Look at what changed since then and confirm with "
             f"`tenantatlas tenants set {tenant.slug} --writes yes`.",
         )

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def backup(
     *,
     tenant: TenantOption,
-    types: TypesOption = "",
+    types: TypesOption = None,
     policy: PolicyOption = None,
     name: Annotated[str, typer.Option(help="The set's name.")] = "",
     wait: WaitOption = False,

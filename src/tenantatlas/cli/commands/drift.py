@@ -48,7 +48,7 @@ def drift(
     inventory: Annotated[
         bool, typer.Option("--inventory", help="Compare the newest inventory with the one before.")
     ] = False,
-    types: TypesOption = "",
+    types: TypesOption = None,
     foundations: FoundationsOption = None,
     wait: WaitOption = False,
 ) -> None:
@@ -86,7 +86,7 @@ def findings(
     state: Annotated[
         str, typer.Option(metavar="STATE", help="new, acknowledged, ignored, resolved, open or all.")
     ] = _OPEN,
-    types: TypesOption = "",
+    types: TypesOption = None,
 ) -> None:
     """List what comparisons found, gravest first. Open means not resolved."""
     known = {each.value: each for each in FindingState}

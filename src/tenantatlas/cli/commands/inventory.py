@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def sync(
     *,
     tenant: TenantOption,
-    types: TypesOption = "",
+    types: TypesOption = None,
     foundations: FoundationsOption = None,
     wait: WaitOption = False,
 ) -> None:
@@ -44,7 +44,7 @@ def sync(
 def list_(
     *,
     tenant: TenantOption,
-    types: TypesOption = "",
+    types: TypesOption = None,
     search: Annotated[str, typer.Option(metavar="TEXT", help="Only names with this text.")] = "",
 ) -> None:
     """List the policies that were seen, as of the last time that each type was read."""

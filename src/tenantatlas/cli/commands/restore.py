@@ -98,7 +98,7 @@ def preview(  # noqa: PLR0913 - the options of the command are its arguments
     *,
     tenant: TenantOption,
     set_: Annotated[int, typer.Option("--set", metavar="SET", help="The backup set to restore from.")],
-    types: TypesOption = "",
+    types: TypesOption = None,
     policy: PolicyOption = None,
     version: Annotated[
         int, typer.Option(metavar="ID", show_default=False, help="One version instead of the set's.")
