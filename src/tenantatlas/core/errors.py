@@ -24,7 +24,7 @@
     │   ├─ NotOffered         not_offered  no     no               this cloud or licence lacks it
     │   ├─ Rejected           rejected     no     no
     │   └─ Untrusted          untrusted    no     no              a link that leads elsewhere, an endless one
-    └─ Cancelled, Snoozed     control flow, never shown as errors
+    └─ Cancelled, Snoozed, Overdue   control flow, never shown as errors
 
 The class docstring is the default sentence; `hint` says what to do next; `details` is for machines.
 """
