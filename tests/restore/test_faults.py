@@ -350,7 +350,7 @@ def test_other_plans_and_other_tenants_are_refused(restoring: Restoring, lost: R
         start("restore.execute", restore=lost.pk, plan="0" * 64, confirm="contoso")
     with pytest.raises(InputError, match="64 hexadecimal"):
         start("restore.execute", restore=lost.pk, plan="abc", confirm="contoso")
-    with pytest.raises(InputError, match="name typed"):
+    with pytest.raises(InputError, match="short name"):
         start("restore.execute", restore=lost.pk, plan=lost.plan_sha256, confirm="fabrikam")
 
 

@@ -57,15 +57,15 @@ def _look(restore: Restore) -> None:
         status__in=(SetStatus.COMPLETE, SetStatus.INCOMPLETE),
     )
     for backup_set in ended.order_by("pk"):
-        has_read = _has_read(backup_set, types)
+        look = int(_has_read(backup_set, types))
         found = {each["id"]: each for record in records for each in _twins_of(restore, record)}
         with transaction.atomic():
             mine = Restore.objects.filter(pk=restore.pk, twins_seen_in=restore.twins_seen_in)
-            if not mine.update(twin_looks=F("twin_looks") + has_read, twins_seen_in=backup_set.pk):
+            if not mine.update(twin_looks=F("twin_looks") + look, twins_seen_in=backup_set.pk):
                 return
             _report(restore, found)
         restore.twins_seen_in = backup_set.pk
-        restore.twin_looks += has_read
+        restore.twin_looks += look
         if restore.twin_looks >= LOOKS:
             return
 
