@@ -159,7 +159,7 @@ class TestProblems:
         restore = previewed(ana, world, lost)
         Restore.objects.update(risks=[{"code": "everybody", "severity": "high", "message": "All."}])
         source = page(execute(ana, restore, confirm="fabrikam"), 400)
-        leads_to(source, "confirm", "What was typed is not the tenant's short name, which is contoso.")
+        leads_to(source, "confirm", "The name typed is not that of the tenant: it is contoso.")
         assert "Restore 2 policies" in text(source)
 
     def test_an_altered_plan(self, lost, world, ana):

@@ -125,12 +125,13 @@ def left_out(item: PlannedItem, *, restore: int, takes_back: bool = False) -> It
             message=message[:_LONGEST_MESSAGE],
             hint="Check the connection once it may, then preview again.",
         )
-    if any(reason.code in (NOT_READ, UNSETTLED) for reason in item.reasons):
+    codes = {reason.code for reason in item.reasons}
+    if not codes.isdisjoint((NOT_READ, UNSETTLED)):
         return ItemResult(
             key=item.key,
             state=ItemState.NEEDS_DECISION,
             action=item.action.value,
-            reason=item.reasons[0].code,
+            reason=NOT_READ if NOT_READ in codes else UNSETTLED,
             message=message[:_LONGEST_MESSAGE],
             hint="Preview it again.",
         )

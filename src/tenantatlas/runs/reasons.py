@@ -19,6 +19,7 @@ AMOUNTS_TO: Mapping[str, type[AtlasError]] = {
     "ambiguous": errors.Conflict,
     "mapping": errors.Conflict,
     "approval": errors.Conflict,
+    "unsettled": errors.Conflict,
     "stays": errors.Conflict,
     "not_there": errors.NotFound,
     # Microsoft Graph did something else than asked, or nobody knows what it did.
@@ -30,6 +31,7 @@ AMOUNTS_TO: Mapping[str, type[AtlasError]] = {
     "not_swept": errors.UpstreamError,
     "not_known": errors.UpstreamError,
     "unreadable_rows": errors.UpstreamError,
+    "not_read": errors.UpstreamError,
     "not_checked_again": errors.UpstreamError,
     # These follow from what else went wrong.
     "needs_failed": errors.Incomplete,

@@ -90,7 +90,7 @@ def _unconfirmed(request: TenantRequest, restore: Restore) -> list[Problem]:
         problems.append(
             Problem(
                 field="confirm",
-                message=f"What was typed is not the tenant's short name, which is {restore.tenant.slug}.",
+                message=f"The name typed is not that of the tenant: it is {restore.tenant.slug}.",
             )
         )
     return problems
