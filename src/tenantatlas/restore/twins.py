@@ -56,9 +56,10 @@ def _look(restore: Restore) -> None:
         created_at__gte=since,
         status__in=(SetStatus.COMPLETE, SetStatus.INCOMPLETE),
     )
-    for backup_set in ended.order_by("pk"):
+    sets = list(ended.order_by("pk"))
+    found = {each["id"]: each for record in records for each in _twins_of(restore, record)} if sets else {}
+    for backup_set in sets:
         look = int(_has_read(backup_set, types))
-        found = {each["id"]: each for record in records for each in _twins_of(restore, record)}
         with transaction.atomic():
             mine = Restore.objects.filter(pk=restore.pk, twins_seen_in=restore.twins_seen_in)
             if not mine.update(twin_looks=F("twin_looks") + look, twins_seen_in=backup_set.pk):
