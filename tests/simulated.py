@@ -7,7 +7,7 @@ Import the fixtures into the conftest of a package:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from tenantatlas.runs.dispatch import run_inline
 from tenantatlas.runs.lifecycle import Trigger
 from tenantatlas.runs.models import OperationRun, RunItem
 from tenantatlas.runs.services import start_run
-from tenantatlas.simulator.faults import Fault
+from tenantatlas.simulator.faults import Fault, LoseReply
 from tenantatlas.simulator.simulator import Simulator
 from tenantatlas.simulator.tenants import SimTenant
 from tenantatlas.simulator.transport import SimulatorTransport
@@ -40,6 +40,18 @@ SCRIPTS = "/beta/deviceManagement/deviceManagementScripts"
 CONFIGURATIONS = "/beta/deviceManagement/deviceConfigurations"
 TAGS = "/beta/deviceManagement/roleScopeTags"
 FILTERS = "/beta/deviceManagement/assignmentFilters"
+
+
+@dataclass(frozen=True)
+class LoseReplyAnd(LoseReply):
+    """The work is done, then something else happens, and the answer never arrives."""
+
+    then: Callable[[], object]
+
+    def after(self, world: Any, response: Any) -> Any:
+        """That, and no answer."""
+        self.then()
+        return super().after(world, response)
 
 
 class NamelessRow(Fault):

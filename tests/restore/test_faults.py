@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tenantatlas.restore.models import Restore, WriteRecord
 from tenantatlas.runs.models import OperationRun
 from tenantatlas.simulator.faults import Drop, Fault, Html, LoseReply, Refuse, Reset, Status, Throttle
 from tenantatlas.simulator.tenants import Lag
-from tests.simulated import CATALOG, NamelessRow, catalog_body, group_target
+from tests.simulated import CATALOG, LoseReplyAnd, NamelessRow, catalog_body, group_target
 
 from .conftest import Restoring
 from .test_round_trip import CATALOG_ONLY, LOCATIONS, put_filter, put_group
@@ -95,14 +96,8 @@ def test_a_lost_create_is_sent_again_though_it_was_throttled_before(
 @pytest.mark.parametrize("shown", [LIST, ITEM], ids=["list", "item"])
 def test_no_duplicate_where_nobody_can_look(restoring: Restoring, lost: Restore, shown: Any) -> None:
     """A look that fails has not seen that it is not there: what was made is not made again."""
-    simulator = restoring.world.simulator
-
-    class LoseAndGoDown(LoseReply):
-        def after(self, world: Any, response: Any) -> Any:
-            simulator.fault(*shown, Status(503, applied=False), times=0)
-            return super().after(world, response)
-
-    simulator.fault(*CREATE, LoseAndGoDown(), nth=6)
+    down = partial(restoring.world.simulator.fault, *shown, Status(503, applied=False), times=0)
+    restoring.world.simulator.fault(*CREATE, LoseReplyAnd(down), nth=6)
     run = restoring.execute(lost)
 
     unknown = [item for item in restoring.world.items(run).values() if item.reason == "no_answer"]
@@ -114,14 +109,8 @@ def test_no_duplicate_where_nobody_can_look(restoring: Restoring, lost: Restore,
 
 def test_no_duplicate_where_a_row_cannot_be_read(restoring: Restoring, lost: Restore) -> None:
     """What was made may be the row that cannot be read: it is not made again."""
-    simulator = restoring.world.simulator
-
-    class LoseAndBlur(LoseReply):
-        def after(self, world: Any, response: Any) -> Any:
-            simulator.fault(*LIST, NamelessRow(), times=0)
-            return super().after(world, response)
-
-    simulator.fault(*CREATE, LoseAndBlur(), nth=6)
+    blurred = partial(restoring.world.simulator.fault, *LIST, NamelessRow(), times=0)
+    restoring.world.simulator.fault(*CREATE, LoseReplyAnd(blurred), nth=6)
     run = restoring.execute(lost)
 
     unknown = [item for item in restoring.world.items(run).values() if item.reason == "no_answer"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -10,8 +10,7 @@ from tenantatlas.core.errors import Conflict
 from tenantatlas.restore.models import Restore
 from tenantatlas.restore.undo import undo_params
 from tenantatlas.runs.lifecycle import Outcome
-from tenantatlas.simulator.faults import LoseReply
-from tests.simulated import CATALOG, FILTERS, NamelessRow, group_target
+from tests.simulated import CATALOG, FILTERS, LoseReplyAnd, NamelessRow, group_target
 
 from .conftest import Restoring
 from .test_round_trip import ACCESS, put_filter, put_group
@@ -229,13 +228,8 @@ def test_what_may_have_been_made_is_named_and_left_to_a_person(restoring: Restor
         tamper(restoring, policy)
     restore = restoring.preview(backup_set, existing=existing)
     simulator = restoring.world.simulator
-
-    class LoseAndBlur(LoseReply):
-        def after(self, world: Any, response: Any) -> Any:
-            simulator.fault("GET", r"/configurationPolicies(\?|$)", NamelessRow(), times=0)
-            return super().after(world, response)
-
-    simulator.fault("POST", r"/configurationPolicies$", LoseAndBlur())
+    blurred = partial(simulator.fault, "GET", r"/configurationPolicies(\?|$)", NamelessRow(), times=0)
+    simulator.fault("POST", r"/configurationPolicies$", LoseReplyAnd(blurred))
     restoring.execute(restore)
     simulator.script.clear()
 
